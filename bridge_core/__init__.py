@@ -1,0 +1,1 @@
+"""The front door: what an adapter author imports."""

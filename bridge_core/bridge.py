@@ -1,0 +1,122 @@
+"""Bridge: adapters, layers and router as one value that surfaces talk to."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from bridge_core.adapter import Adapter, Watches
+from bridge_core.call import Call, Handler, Layer, Principal
+from bridge_core.errors import BridgeError, UnknownName
+from bridge_core.layers.authorize import authorize, unknown_model
+from bridge_core.operations import Answer
+from bridge_core.planner import Plan, plan
+from bridge_core.policy import Policy
+from bridge_core.router import Served, router
+from bridge_core.schema import Model, models_by_name
+
+_log = logging.getLogger(__name__)
+
+
+class Bridge:
+    """Every resource behind one handler.
+
+    What is served is one immutable mapping; a change of a schema replaces it by one assignment, and requests
+    under way finish on the one they began with.
+    """
+
+    def __init__(
+        self, served: Iterable[Served], policy: Policy, *, default: str | None = None, layers: Iterable[Layer] = ()
+    ) -> None:
+        """Take opened resources; `layers` stand around `authorize`, the first one outermost."""
+        self._served: Mapping[str, Served] = MappingProxyType({each.name: each for each in served})
+        self._policy = policy
+        self._watchers: list[asyncio.Task[None]] = []
+        self.default = default
+        self.generation = 0
+        handler: Handler = authorize(policy)(router(lambda: self._served))
+        for layer in reversed(tuple(layers)):
+            handler = layer(handler)
+        self.handle: Handler = handler
+
+    def resources(self) -> Mapping[str, Served]:
+        """Return what is served now, by name."""
+        return self._served
+
+    def model(self, principal: Principal, resource: str, name: str) -> Model:
+        """Return a model as the principal may know it, or raise UnknownName: unknown and forbidden answer alike."""
+        served = self._served.get(resource)
+        if served is None:
+            raise UnknownName(f"there is no resource {resource!r}", hint=None)
+        model = served.models.get(name)
+        view = self._policy.view(principal, model) if model is not None else None
+        if view is None:
+            if served.failure is not None:
+                raise served.failure
+            raise unknown_model(resource, name)
+        return view
+
+    def models(self, principal: Principal, resource: str) -> tuple[Model, ...]:
+        """Return every model of a resource that the principal may know, in the adapter's order."""
+        served = self._served.get(resource)
+        views = (self._policy.view(principal, model) for model in served.models.values()) if served else ()
+        return tuple(view for view in views if view is not None)
+
+    async def explain(self, call: Call) -> Plan:
+        """Return the plan that `handle` would run, authorised in the same way."""
+
+        async def planned(inner: Call) -> Answer:
+            raise _Planned(plan(inner.operation, self._served[inner.operation.model.resource].limits))
+
+        try:
+            await authorize(self._policy)(planned)(call)
+        except _Planned as answer:
+            return answer.plan
+        raise AssertionError("authorize calls its inner handler or raises")
+
+    def watch(self) -> None:
+        """Begin to follow changes of the schemas; needs a running loop. `close` ends it."""
+        for served in self._served.values():
+            if served.adapter is not None and isinstance(served.adapter, Watches):
+                self._watchers.append(asyncio.create_task(self._follow(served.name, served.adapter)))
+
+    async def refresh(self, resource: str) -> None:
+        """Describe a resource again and swap what is served; on failure the old description stays."""
+        served = self._served[resource]
+        if served.adapter is None:
+            return
+        models = await described(resource, served.adapter)
+        self._swap(replace(served, models=models))
+
+    async def close(self) -> None:
+        """Stop following and close every adapter."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        for served in self._served.values():
+            if served.adapter is not None:
+                await served.adapter.close()
+
+    def _swap(self, served: Served) -> None:
+        self._served = MappingProxyType({**self._served, served.name: served})
+        self.generation += 1
+
+    async def _follow(self, resource: str, adapter: Watches) -> None:
+        while True:
+            await adapter.changed()
+            try:
+                await self.refresh(resource)
+            except BridgeError as failure:
+                _log.warning("resource %s keeps its old description: %s", resource, failure)
+
+
+class _Planned(Exception):
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+
+async def described(resource: str, adapter: Adapter) -> Mapping[str, Model]:
+    """Ask an adapter for its models and index them, marked as belonging to the resource."""
+    return models_by_name(replace(model, resource=resource) for model in await adapter.describe())

@@ -1,0 +1,1 @@
+"""Layers around the router: each is one closure from handler to handler."""

@@ -1,0 +1,99 @@
+"""Authorise an operation: narrow its model, add its row scope, and refuse every field outside."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bridge_core.call import Call, Handler, Layer
+from bridge_core.errors import UnknownName
+from bridge_core.operations import Answer, Create, Delete, Operation, Read, Update, verb_of
+from bridge_core.policy import Grant, Policy
+from bridge_core.query import Column, Filter, Order, both, conditions
+from bridge_core.schema import Model
+
+
+def authorize(policy: Policy) -> Layer:
+    """Let only what policy grants reach the inner handler, as the operation that it granted."""
+
+    def layer(inner: Handler) -> Handler:
+        async def handle(call: Call) -> Answer:
+            operation = call.operation
+            grant = policy.grant(call.principal, operation.model, verb_of(operation))
+            if grant is None:
+                raise unknown_model(operation.model.resource, operation.model.name)
+            return await inner(replace(call, operation=narrowed(operation, grant)))
+
+        return handle
+
+    return layer
+
+
+def unknown_model(resource: str, name: str) -> UnknownName:
+    """Say that a model is not there: the same words whether it does not exist or is not granted."""
+    return UnknownName(f"Could not find the table '{resource}.{name}' in the schema cache")
+
+
+def narrowed(operation: Operation, grant: Grant) -> Operation:
+    """Return the operation over the granted model and rows; raise UnknownName for any other field in it."""
+    model = grant.model
+    match operation:
+        case Read():
+            _readable(model, operation.select, operation.where, operation.order)
+            return replace(operation, model=model, scope=both(grant.scope, operation.scope))
+        case Create():
+            _writable(model, operation.columns, creating=True)
+            _returnable(model, operation)
+            return replace(
+                operation,
+                model=model,
+                scope=both(grant.scope, operation.scope),
+                check=both(grant.scope, operation.check),
+            )
+        case Update():
+            _writable(model, (*operation.values, *operation.defaults), creating=False)
+            _readable(model, (), operation.where, ())
+            _returnable(model, operation)
+            return replace(
+                operation,
+                model=model,
+                scope=both(grant.scope, operation.scope),
+                check=both(grant.scope, operation.check),
+            )
+        case Delete():
+            _readable(model, (), operation.where, ())
+            _returnable(model, operation)
+            return replace(operation, model=model, scope=both(grant.scope, operation.scope))
+
+
+def _returnable(model: Model, operation: Create | Update | Delete) -> None:
+    options = operation.options
+    _readable(model, options.returning or (), None, options.order)
+
+
+def _readable(model: Model, select: Iterable[Column], where: Filter | None, order: Iterable[Order]) -> None:
+    for column in select:
+        _must_read(model, column.path.field)
+    for condition in conditions(where) if where is not None else ():
+        _must_read(model, condition.path.field)
+    for term in order:
+        _must_read(model, term.path.field)
+
+
+def _must_read(model: Model, name: str) -> None:
+    found = model.by_name.get(name)
+    if found is None or not found.readable:
+        raise unknown_field(model, name)
+
+
+def unknown_field(model: Model, name: str) -> UnknownName:
+    """Say that a field is not there, as PostgreSQL words it."""
+    names = ", ".join(each.name for each in model.readable)
+    return UnknownName(f"column {model.name}.{name} does not exist", code="42703", hint=f"fields: {names}")
+
+
+def _writable(model: Model, names: Iterable[str], *, creating: bool) -> None:
+    for name in names:
+        found = model.by_name.get(name)
+        if found is None or not (found.creatable if creating else found.updatable):
+            raise UnknownName(
+                f"Could not find the '{name}' column of '{model.name}' in the schema cache", code="PGRST204"
+            )

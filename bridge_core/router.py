@@ -1,0 +1,55 @@
+"""Operation -> resource -> adapter: the innermost handler."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bridge_core import planner
+from bridge_core.adapter import Adapter
+from bridge_core.call import Call, Handler, begin, remaining
+from bridge_core.errors import BridgeError, DeadlineExceeded, Outcome, UnknownName
+from bridge_core.operations import Answer, Read
+from bridge_core.planner import Limits
+from bridge_core.schema import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One resource as it is served now. `failure` says why there is no adapter, where there is none."""
+
+    name: str
+    adapter: Adapter | None
+    models: Mapping[str, Model]
+    limits: Limits = Limits()
+    failure: BridgeError | None = None
+
+
+def router(served: Callable[[], Mapping[str, Served]]) -> Handler:
+    """Carry each operation to the adapter of its resource, and finish there what the adapter leaves."""
+
+    async def handle(call: Call) -> Answer:
+        operation = call.operation
+        resource = _resource(served(), operation.model.resource)
+        begin(call)
+        try:
+            async with asyncio.timeout(remaining()):
+                return await planner.perform(_adapter(resource), operation, resource.limits)
+        except TimeoutError as cause:
+            outcome = Outcome.NOT_APPLIED if isinstance(operation, Read) else Outcome.UNKNOWN
+            raise DeadlineExceeded("the time of the request is used up", outcome=outcome) from cause
+
+    return handle
+
+
+def _resource(served: Mapping[str, Served], name: str) -> Served:
+    found = served.get(name)
+    if found is None:
+        raise UnknownName(f"there is no resource {name!r}")
+    return found
+
+
+def _adapter(resource: Served) -> Adapter:
+    if resource.adapter is not None:
+        return resource.adapter
+    assert resource.failure is not None  # a resource has an adapter or a reason why not
+    raise resource.failure

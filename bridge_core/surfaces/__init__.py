@@ -1,0 +1,1 @@
+"""Wires above the waist: text -> operation -> page -> text."""
