@@ -1,0 +1,11 @@
+"""Fixtures that every suite of the repository shares."""
+
+import pytest
+
+pytest_plugins = ["tests.support.postgres", "tests.support.mariadb"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run asynchronous tests on asyncio."""
+    return "asyncio"
