@@ -1,0 +1,1 @@
+"""Credentials -> principal: one ordered list of small authenticators for every surface."""
