@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TypeAlias
 
-from bridge_core.errors import Outcome
+from bridge_core.errors import Outcome, Rejected, Unacceptable
 from bridge_core.query import EVERYTHING, WHOLE, Column, Counting, Filter, Order, Window
 from bridge_core.schema import Model
 
@@ -63,6 +63,22 @@ class Affected:
     least: int = 0
     most: int | None = None
     singular: bool = False  # the bounds come from a caller who wants exactly one object
+
+    def hold(self, affected: int) -> None:
+        """Raise unless so many records may be touched; the write is then not applied."""
+        if self.least <= affected and (self.most is None or affected <= self.most):
+            return
+        if self.singular:
+            raise Unacceptable(
+                "Cannot coerce the result to a single JSON object",
+                code="PGRST116",
+                details=f"The result contains {affected} rows",
+            )
+        raise Rejected(
+            "Query result exceeds max-affected preference constraint",
+            code="PGRST124",
+            details=f"The query affects {affected} rows",
+        )
 
 
 ANY_NUMBER = Affected()
