@@ -1,0 +1,100 @@
+"""What may stand in plugins.toml, table by table: frozen, and closed to unknown keys."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from bridge_core.auth.settings import AuthSettings
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Size = Annotated[int, Field(gt=0)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]  # TOML has arrays only
+
+
+class Table(BaseModel):
+    """A table of plugins.toml: frozen, strict, without unknown keys, and silent about values in its errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class ServerSettings(Table):
+    """`[server]`: where to listen, and what one client may ask of the server."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    cors_origins: Names = ()
+    max_body: Size = 10 * 1024 * 1024  # bytes
+    max_rows: Size | None = None  # records that one answer may have; None: as many as there are
+    max_url: Size = 16 * 1024  # bytes
+    max_headers: Size = 100
+    max_header_bytes: Size = 32 * 1024
+    header_timeout: Seconds = 10.0  # for a whole request head to arrive
+    body_timeout: Seconds = 10.0  # without a byte of the body
+    write_timeout: Seconds = 30.0  # for a client to take what was sent to it
+    keep_alive: Seconds = 30.0  # for the next request on a connection
+    deadline: Seconds = 30.0  # for a request to be answered
+    drain: Seconds = 20.0  # for requests under way to end when the server stops
+    pid_file: str | None = None  # `bridgectl reload` finds the server by it
+
+
+class StoreSettings(Table):
+    """`[store]`: where the bridge keeps its own state."""
+
+    url: SecretStr = SecretStr("sqlite:///bridge.db")
+
+
+class ResourceSettings(Table):
+    """`[resources.NAME]`: keys that every resource has; the others are for its adapter."""
+
+    model_config = ConfigDict(extra="allow")
+
+    adapter: str
+    default: bool = False
+    required: bool = True  # the server does not start without it
+    threads: Annotated[int, Field(ge=1, le=1_000)] = 8  # for an SDK that blocks
+    max_scan: Annotated[int, Field(ge=0)] = 10_000  # records that the core may read beyond those it returns
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Return the keys that the adapter knows."""
+        return self.model_extra or {}
+
+
+class RelationSettings(Table):
+    """`[[relations]]`: a way between models of different resources."""
+
+    name: str
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+
+
+class RuleSettings(Table):
+    """`[roles.ROLE.RESOURCE.MODEL]`: what a role may do with a model; a list names the fields."""
+
+    read: bool | Names = False
+    create: bool | Names = False
+    update: bool | Names = False
+    delete: bool = False
+    rows: str = ""
+
+
+class Settings(Table):
+    """The whole of plugins.toml, secrets resolved."""
+
+    path: Path = Field(exclude=True)
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    auth: AuthSettings = AuthSettings()
+    resources: Mapping[str, ResourceSettings] = {}
+    relations: tuple[RelationSettings, ...] = Field(default=(), strict=False)
+    roles: Mapping[str, Mapping[str, Mapping[str, RuleSettings]]] = {}
+
+    @property
+    def default_resource(self) -> str | None:
+        """Return the resource that is meant where none is named: the marked one, or the only one."""
+        marked = [name for name, resource in self.resources.items() if resource.default]
+        names = marked or list(self.resources)
+        return names[0] if len(names) == 1 else None
