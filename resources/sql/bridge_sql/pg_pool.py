@@ -1,0 +1,156 @@
+"""Connections to PostgreSQL: one pool that can only read, one that writes, and what their failures mean.
+
+Reads run in sessions that are read-only and limited in time by the database itself, so no transaction is needed around
+a single statement. No session ever changes its state, except within a transaction that is its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+from bridge_sql.errors import from_sqlstate, lost
+from pydantic import SecretStr
+
+from bridge_core.errors import BridgeError, ConfigurationError, Unavailable
+
+_WAIT: Final = 2.0  # seconds for a free connection: a caller behind a full pool had better come again
+_STATEMENTS: Final = 1_000  # prepared statements kept per connection
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """How to reach a database. Times are seconds."""
+
+    url: SecretStr
+    size: int = 10
+    statement_timeout: float = 20.0
+    connect_timeout: float = 10.0
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
+    """A connection whose session never changes, so that nothing needs to be reset when it is given back."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Pool:
+    """A pool of connections to one database, that reads or writes."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, settings: PoolSettings, *, writing: bool) -> "Pool":
+        """Connect once, so that a wrong password or an unreachable server is told at once."""
+        with _start_up_errors():
+            pool = await asyncpg.create_pool(
+                settings.url.get_secret_value(),
+                min_size=1,
+                max_size=settings.size,
+                connection_class=_Connection,
+                timeout=settings.connect_timeout,
+                statement_cache_size=_STATEMENTS,
+                max_cached_statement_lifetime=0,
+                init=_pass_json_through,
+                server_settings=_session(settings, writing=writing),
+            )
+        return cls(pool)
+
+    async def row(self, sql: str, parameters: Sequence[object], *, writing: bool = False) -> Any:
+        """Run one statement and return its only row."""
+        try:
+            async with self._pool.acquire(timeout=self._patience()) as connection:
+                return await connection.fetchrow(sql, *parameters)
+        except _FAILURES as failure:
+            raise translated(failure, writing=writing) from failure
+
+    @asynccontextmanager
+    async def transaction(self, *, readonly: bool = False) -> AsyncIterator[Any]:
+        """Run statements that are applied together, or not at all when the block raises."""
+        try:
+            async with (
+                self._pool.acquire(timeout=self._patience()) as connection,
+                connection.transaction(readonly=readonly),
+            ):
+                yield connection
+        except _FAILURES as failure:
+            raise translated(failure, writing=not readonly) from failure
+
+    async def close(self) -> None:
+        """Let running statements end, for a short while, and close every connection."""
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout=5.0)
+        except TimeoutError:
+            self._pool.terminate()
+
+    def _patience(self) -> float | None:
+        # Waiting with a time limit costs a timer: it is set only where there is something to wait for.
+        return None if self._pool.get_idle_size() else _WAIT
+
+
+async def connect(settings: PoolSettings) -> Any:
+    """Open one connection outside of the pools, which only reads."""
+    return await asyncpg.connect(
+        settings.url.get_secret_value(),
+        timeout=settings.connect_timeout,
+        server_settings=_session(settings, writing=False),
+    )
+
+
+def translated(failure: BaseException, *, writing: bool) -> BridgeError:
+    """Return what a failure of the driver means to the caller."""
+    if isinstance(failure, asyncpg.PostgresError) and failure.sqlstate:
+        return from_sqlstate(
+            failure.sqlstate,
+            str(failure.args[0]) if failure.args else "",
+            constraint=getattr(failure, "constraint_name", None),
+            hint=getattr(failure, "hint", None),
+        )
+    if isinstance(failure, TimeoutError):
+        return Unavailable("every connection to the database is in use", code="PGRST003")
+    return lost(sent=writing)
+
+
+_FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+def _session(settings: PoolSettings, *, writing: bool) -> Mapping[str, str]:
+    milliseconds = str(int(settings.statement_timeout * 1000))
+    return {
+        "application_name": "bridge",
+        "timezone": "UTC",
+        "statement_timeout": milliseconds,
+        "idle_in_transaction_session_timeout": milliseconds,
+        "default_transaction_read_only": "off" if writing else "on",
+    }
+
+
+async def _pass_json_through(connection: Any) -> None:
+    await connection.set_type_codec("json", schema="pg_catalog", encoder=_same, decoder=_same, format="binary")
+
+
+def _same(value: bytes) -> bytes:
+    return value
+
+
+@contextmanager
+def _start_up_errors() -> Iterator[None]:
+    try:
+        yield
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as failure:
+        raise ConfigurationError("the database refuses this user or password", hint="look at `url`") from failure
+    except asyncpg.InvalidCatalogNameError as failure:
+        raise ConfigurationError("there is no database of that name", hint="look at `url`") from failure
+    except (ValueError, asyncpg.ClientConfigurationError) as failure:
+        raise ConfigurationError("`url` is not a PostgreSQL address", hint=_URL) from failure
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+        raise Unavailable(
+            "the database cannot be reached", hint="is it running, and are host and port right?"
+        ) from failure
+
+
+_URL: Final = "it should look like postgresql://user:password@host:5432/database"

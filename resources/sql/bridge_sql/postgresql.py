@@ -1,0 +1,213 @@
+"""PostgreSQL as a resource: a statement per shape of operation, compiled once, whose JSON passes through as bytes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Final
+
+from bridge_sql.pg_answers import checked, guarded, guessed, joined, page_of_row, written
+from bridge_sql.pg_pool import Pool
+from bridge_sql.pg_reads import Building, guess_statement, read_statement, stream_statement
+from bridge_sql.pg_stream import LARGE, streamed, use_timezone
+from bridge_sql.pg_types import PgTypes
+from bridge_sql.pg_watch import Watch
+from bridge_sql.pg_writes import create_statement, delete_statement, update_statement
+from bridge_sql.reflect import Catalogue
+from bridge_sql.shape import create_shape, delete_shape, read_shape, update_shape
+from bridge_sql.statement import Statement
+
+from bridge_core.errors import BridgeError, UnknownName
+from bridge_core.operations import Create, Delete, Missing, Page, Read, Update, Written
+from bridge_core.query import Counting, Slice
+from bridge_core.schema import Model
+from bridge_core.values import encode
+
+_Run = Callable[[str, Sequence[object]], Awaitable[Any]]
+_STATEMENTS: Final = 2_000  # compiled statements that are kept
+
+
+class PostgresAdapter:
+    """The adapter over one database. Statements live as long as the description that they were made for."""
+
+    def __init__(self, reads: Pool, writes: Pool, watch: Watch) -> None:
+        self._reads = reads
+        self._writes = writes
+        self._watch = watch
+        self._catalogue = Catalogue({})
+        self._types = PgTypes({}, {})
+        self._statements: dict[Hashable, Statement] = {}
+
+    async def describe(self) -> Sequence[Model]:
+        """Reflect the database; statements for the old description are forgotten."""
+        self._catalogue, self._types = await self._watch.reflected()
+        self._statements = {}
+        return self._catalogue.models
+
+    async def changed(self) -> None:
+        """Return when the database says that its schema changed, or a look at its catalogue does."""
+        await self._watch.changed()
+
+    async def read(self, op: Read, /) -> Page:
+        """Read with one statement; a large answer is handed out piece by piece."""
+        window = op.window
+        if op.encoded and isinstance(window, Slice) and (window.limit is None or window.limit > LARGE):
+            return await self._read_large(op, window)
+        return await self._read(op)
+
+    async def create(self, op: Create, /) -> Written:
+        """Insert or upsert. Records that leave different fields to their defaults take a statement each run."""
+        runs = list(_runs(op))
+        if len(runs) == 1 and not guarded(op):
+            return await self._insert(runs[0], self._alone)
+        async with self._transaction(op) as run:
+            return checked(op, joined(op, [await self._insert(part, run) for part in runs]))
+
+    async def update(self, op: Update, /) -> Written:
+        """Update by filter in one statement."""
+        if not op.values and not op.defaults:
+            return joined(op, [])
+        values: list[object] = [encode([op.values]).decode()]
+        shape = update_shape(op, values)
+        statement = self._statement(shape, lambda: update_statement(op, self._building(op.model)))
+        return await self._write(op, statement, values)
+
+    async def delete(self, op: Delete, /) -> Written:
+        """Delete by filter in one statement."""
+        values: list[object] = []
+        shape = delete_shape(op, values)
+        statement = self._statement(shape, lambda: delete_statement(op, self._building(op.model)))
+        return await self._write(op, statement, values)
+
+    async def explain(self, op: Read | Create | Update | Delete, /) -> str:
+        """Return the statement that the operation would send."""
+        building = self._building(op.model)
+        match op:
+            case Read():
+                return read_statement(op, building).sql
+            case Create():
+                return create_statement(op, building, view=self._is_view(op.model)).sql
+            case Update():
+                return update_statement(op, building).sql
+            case Delete():
+                return delete_statement(op, building).sql
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._watch.close()
+        await self._reads.close()
+        await self._writes.close()
+
+    async def _read(self, op: Read) -> Page:
+        values: list[object] = []
+        shape = read_shape(op, values)
+        statement = self._statement(shape, lambda: read_statement(op, self._building(op.model)))
+        row = await self._row(statement, values, op.timezone)
+        if op.count is Counting.NONE:
+            return page_of_row(op, row, None)
+        return page_of_row(op, row, row[2] if op.count is Counting.EXACT else await self._guess(op, row[1]))
+
+    async def _read_large(self, op: Read, window: Slice) -> Page:
+        # Most answers turn out to be small: they are read whole, as any other, by asking for one record too many.
+        few = await self._read(replace(op, window=Slice(window.offset, LARGE + 1)))
+        if few.rows is not None and few.rows <= LARGE:
+            return few
+        values: list[object] = []
+        shape = ("stream", read_shape(op, values))
+        statement = self._statement(shape, lambda: stream_statement(op, self._building(op.model)))
+        page = await streamed(self._reads, statement, values, op.timezone)
+        return replace(page, total=few.total)
+
+    async def _guess(self, op: Read, rows: int) -> int:
+        """Return the planner's guess; where the whole answer was seen, that is known better."""
+        values: list[object] = []
+        plain = replace(op, select=(), order=(), window=Slice(), count=Counting.NONE)
+        shape = ("guess", read_shape(plain, values))
+        statement = self._statement(shape, lambda: guess_statement(plain, self._building(op.model)))
+        row = await self._row(statement, values, None)
+        return guessed(row[0])
+
+    async def _row(self, statement: Statement, values: Sequence[object], timezone: str | None) -> Any:
+        parameters = statement.parameters(values)
+        try:
+            if timezone is None:
+                return await self._reads.row(statement.sql, parameters)
+            async with self._reads.transaction(readonly=True) as connection:
+                await use_timezone(connection, timezone)
+                return await connection.fetchrow(statement.sql, *parameters)
+        except UnknownName:
+            self._watch.stale()
+            raise
+
+    async def _insert(self, op: Create, run: _Run) -> Written:
+        values: list[object] = [encode(op.records).decode()]
+        shape = create_shape(op, values)
+        view = self._is_view(op.model)
+        statement = self._statement(shape, lambda: create_statement(op, self._building(op.model), view=view))
+        return written(op, await run(statement.sql, statement.parameters(values)))
+
+    async def _write(self, op: Update | Delete, statement: Statement, values: Sequence[object]) -> Written:
+        parameters = statement.parameters(values)
+        if not guarded(op):
+            return written(op, await self._alone(statement.sql, parameters))
+        async with self._transaction(op) as run:
+            return checked(op, written(op, await run(statement.sql, parameters)))
+
+    async def _alone(self, sql: str, parameters: Sequence[object]) -> Any:
+        """Run one statement that is its own transaction."""
+        return await self._writes.row(sql, parameters, writing=True)
+
+    @asynccontextmanager
+    async def _transaction(self, op: Create | Update | Delete) -> AsyncIterator[_Run]:
+        """Run statements together; they are undone if the block raises, or if the operation is a dry run."""
+        try:
+            async with self._writes.transaction() as connection:
+                if op.options.timezone is not None:
+                    await use_timezone(connection, op.options.timezone)
+                yield lambda sql, parameters: connection.fetchrow(sql, *parameters)
+                if op.options.dry_run:
+                    raise _Undo
+        except _Undo:
+            pass
+
+    def _statement(self, shape: Hashable, make: Callable[[], Statement]) -> Statement:
+        found = self._statements.get(shape)
+        if found is None:
+            found = make()
+            if len(self._statements) >= _STATEMENTS:
+                del self._statements[next(iter(self._statements))]
+            self._statements[shape] = found
+        return found
+
+    def _building(self, model: Model) -> Building:
+        entry = self._catalogue.entries.get(model.name)
+        if entry is None:
+            raise UnknownName(f'relation "{model.name}" does not exist', code="42P01")
+        place = (entry.model.namespace, str(entry.table.name))
+        return Building(entry.table, self._types.columns.get(place, {}), self._types)
+
+    def _is_view(self, model: Model) -> bool:
+        return model.kind != "table"
+
+
+class _Undo(BridgeError):
+    """Ends a transaction in nothing; never seen outside of this module."""
+
+    def __init__(self) -> None:
+        super().__init__("undone")
+
+
+def _runs(op: Create) -> Iterator[Create]:
+    """Split a create so that within each part every record names the same fields; the order stays."""
+    if op.missing is Missing.NULL and op.columns:
+        yield op
+        return
+
+    def named(record: Any) -> tuple[str, ...]:
+        return tuple(name for name in op.columns if name in record)
+
+    for columns, run in groupby(op.records, named):
+        records = list(run)
+        parts = [records] if columns else [[record] for record in records]
+        for part in parts:
+            yield replace(op, records=part, columns=columns)
