@@ -5,7 +5,7 @@ import pytest
 pytest_plugins = ["tests.support.postgres", "tests.support.mariadb"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Run asynchronous tests on asyncio."""
     return "asyncio"
