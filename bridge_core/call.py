@@ -5,24 +5,34 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from bridge_core.operations import Answer, Operation
+from bridge_core.operations import Answer, Operation, Verb
 
 NO_CLAIMS: Mapping[str, object] = MappingProxyType({})
+
+
+class Rights(Protocol):
+    """What a credential itself allows at most, where it says so; what roles grant is narrowed to it."""
+
+    async def allow(self, resource: str, model: str, verb: Verb) -> bool:
+        """Tell whether the credential is good for this; Unavailable where that cannot be found out now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks. There is no null principal: a caller without a credential is ANONYMOUS, who has no rights of its own.
 
-    `claims` are what the credential says about its bearer; row rules may refer to them.
+    `claims` are what the credential says about its bearer; row rules may refer to them. With `rights`, the
+    credential brings its own permissions; roles, where there are any, narrow them.
     """
 
     subject: str
     roles: tuple[str, ...] = ()
     claims: Mapping[str, object] = field(default_factory=lambda: NO_CLAIMS, hash=False)
     anonymous: bool = False
+    rights: Rights | None = field(default=None, hash=False, repr=False)
 
 
 ANONYMOUS = Principal("anonymous", anonymous=True)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from bridge_core.call import Call, Handler, Layer
 from bridge_core.errors import UnknownName
-from bridge_core.operations import Answer, Create, Delete, Operation, Read, Update, verb_of
+from bridge_core.operations import Answer, Create, Delete, Operation, Read, Resolution, Update, Verb, verb_of
 from bridge_core.policy import Grant, Policy
 from bridge_core.query import Column, Filter, Order, both, conditions
 from bridge_core.schema import Model
+
+_ONE: Final = {verb: frozenset({verb}) for verb in Verb}
+_MERGE: Final = frozenset({Verb.CREATE, Verb.UPDATE})
 
 
 def authorize(policy: Policy) -> Layer:
@@ -17,7 +21,7 @@ def authorize(policy: Policy) -> Layer:
     def layer(inner: Handler) -> Handler:
         async def handle(call: Call) -> Answer:
             operation = call.operation
-            grant = policy.grant(call.principal, operation.model, verb_of(operation))
+            grant = await policy.grant(call.principal, operation.model, verbs_of(operation))
             if grant is None:
                 raise unknown_model(operation.model.resource, operation.model.name)
             return await inner(replace(call, operation=narrowed(operation, grant)))
@@ -25,6 +29,15 @@ def authorize(policy: Policy) -> Layer:
         return handle
 
     return layer
+
+
+def verbs_of(operation: Operation) -> frozenset[Verb]:
+    """Return every right that an operation needs: one that merges into existing records updates them as well."""
+    match operation:
+        case Create(upsert=upsert) if upsert is not None and upsert.resolution is Resolution.MERGE:
+            return _MERGE
+        case _:
+            return _ONE[verb_of(operation)]
 
 
 def unknown_model(resource: str, name: str) -> UnknownName:
@@ -35,33 +48,44 @@ def unknown_model(resource: str, name: str) -> UnknownName:
 def narrowed(operation: Operation, grant: Grant) -> Operation:
     """Return the operation over the granted model and rows; raise UnknownName for any other field in it."""
     model = grant.model
+    scope = both(grant.scope, operation.scope)
     match operation:
         case Read():
             _readable(model, operation.select, operation.where, operation.order)
-            return replace(operation, model=model, scope=both(grant.scope, operation.scope))
+            _addressable(model, operation.keys)
+            return replace(operation, model=model, scope=scope)
         case Create():
             _writable(model, operation.columns, creating=True)
+            _mergeable(model, operation)
             _returnable(model, operation)
-            return replace(
-                operation,
-                model=model,
-                scope=both(grant.scope, operation.scope),
-                check=both(grant.scope, operation.check),
-            )
+            return replace(operation, model=model, scope=scope, check=both(grant.scope, operation.check))
         case Update():
             _writable(model, (*operation.values, *operation.defaults), creating=False)
             _readable(model, (), operation.where, ())
+            _addressable(model, operation.keys)
             _returnable(model, operation)
-            return replace(
-                operation,
-                model=model,
-                scope=both(grant.scope, operation.scope),
-                check=both(grant.scope, operation.check),
-            )
+            return replace(operation, model=model, scope=scope, check=both(grant.scope, operation.check))
         case Delete():
             _readable(model, (), operation.where, ())
+            _addressable(model, operation.keys)
             _returnable(model, operation)
-            return replace(operation, model=model, scope=both(grant.scope, operation.scope))
+            return replace(operation, model=model, scope=scope)
+
+
+def _mergeable(model: Model, operation: Create) -> None:
+    """A conflict tells what is there, so its target counts as read; what is merged into a record is updated."""
+    if operation.upsert is None:
+        return
+    for name in operation.upsert.target:
+        _must_read(model, name)
+    if operation.upsert.resolution is Resolution.MERGE:
+        target = set(operation.upsert.target)
+        _writable(model, (name for name in operation.columns if name not in target), creating=False)
+
+
+def _addressable(model: Model, keys: object) -> None:
+    if keys is not None and not model.key:
+        raise UnknownName(f"{model.name!r} has no key", hint="find records by a filter")
 
 
 def _returnable(model: Model, operation: Create | Update | Delete) -> None:
