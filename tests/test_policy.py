@@ -1,7 +1,7 @@
 """Roles grant fields on rows; put together they never grant more than each of them by itself."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -318,6 +318,15 @@ async def test_the_scope_is_part_of_what_is_executed(operation: Operation) -> No
     assert executed.scope == equal("country", "FR")
     if isinstance(executed, Create | Update):
         assert executed.check == equal("country", "FR")
+
+
+def test_only_model_and_scope_of_a_read_are_replaced() -> None:
+    made = {each.name: object() for each in fields(Read)}
+    operation = Read(**{**made, "select": (), "where": EVERYTHING, "order": (), "keys": None})  # type: ignore[arg-type]
+
+    executed = narrowed(replace(operation, scope=EVERYTHING), Grant(CUSTOMERS, equal("id", "1")))
+
+    assert executed == replace(operation, model=CUSTOMERS, scope=equal("id", "1"))
 
 
 def test_the_claims_of_two_callers_are_never_mixed_up() -> None:

@@ -8,7 +8,7 @@ from bridge_core.call import Call, Handler, Layer
 from bridge_core.errors import UnknownName
 from bridge_core.operations import Answer, Create, Delete, Operation, Read, Resolution, Update, Verb, verb_of
 from bridge_core.policy import Grant, Policy
-from bridge_core.query import Column, Filter, Order, both, conditions
+from bridge_core.query import EVERYTHING, Column, Filter, Order, both, conditions
 from bridge_core.schema import Model
 
 _ONE: Final = {verb: frozenset({verb}) for verb in Verb}
@@ -24,7 +24,7 @@ def authorize(policy: Policy) -> Layer:
             grant = await policy.grant(call.principal, operation.model, verbs_of(operation))
             if grant is None:
                 raise unknown_model(operation.model.resource, operation.model.name)
-            return await inner(replace(call, operation=narrowed(operation, grant)))
+            return await inner(Call(narrowed(operation, grant), call.principal, call.deadline))
 
         return handle
 
@@ -48,12 +48,12 @@ def unknown_model(resource: str, name: str) -> UnknownName:
 def narrowed(operation: Operation, grant: Grant) -> Operation:
     """Return the operation over the granted model and rows; raise UnknownName for any other field in it."""
     model = grant.model
-    scope = both(grant.scope, operation.scope)
+    scope = grant.scope if operation.scope is EVERYTHING else both(grant.scope, operation.scope)
     match operation:
         case Read():
             _readable(model, operation.select, operation.where, operation.order)
             _addressable(model, operation.keys)
-            return replace(operation, model=model, scope=scope)
+            return _read(operation, model, scope)
         case Create():
             _writable(model, operation.columns, creating=True)
             _mergeable(model, operation)
@@ -70,6 +70,11 @@ def narrowed(operation: Operation, grant: Grant) -> Operation:
             _addressable(model, operation.keys)
             _returnable(model, operation)
             return replace(operation, model=model, scope=scope)
+
+
+def _read(op: Read, model: Model, scope: Filter) -> Read:
+    """Spell out `replace`, which takes four times as long, for the most frequent operation."""
+    return Read(model, op.select, op.where, scope, op.order, op.window, op.count, op.keys, op.encoded, op.timezone)
 
 
 def _mergeable(model: Model, operation: Create) -> None:
@@ -96,7 +101,7 @@ def _returnable(model: Model, operation: Create | Update | Delete) -> None:
 def _readable(model: Model, select: Iterable[Column], where: Filter | None, order: Iterable[Order]) -> None:
     for column in select:
         _must_read(model, column.path.field)
-    for condition in conditions(where) if where is not None else ():
+    for condition in conditions(where) if where is not None and where is not EVERYTHING else ():
         _must_read(model, condition.path.field)
     for term in order:
         _must_read(model, term.path.field)
