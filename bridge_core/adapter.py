@@ -56,6 +56,15 @@ class Watches(Protocol):
 
 
 @runtime_checkable
+class Probes(Protocol):
+    """An adapter that can tell at little cost whether its backend answers."""
+
+    async def probe(self) -> None:
+        """Return when the backend answers, or raise Unavailable."""
+        ...
+
+
+@runtime_checkable
 class NativeExplain(Protocol):
     """An adapter that can show the statement it would send."""
 

@@ -78,8 +78,12 @@ class Bridge:
     def watch(self) -> None:
         """Begin to follow changes of the schemas; needs a running loop. `close` ends it."""
         for served in self._served.values():
-            if served.adapter is not None and isinstance(served.adapter, Watches):
-                self._watchers.append(asyncio.create_task(self._follow(served.name, served.adapter)))
+            self._watch(served)
+
+    def adopt(self, served: Served) -> None:
+        """Serve a resource that could not be opened before; needs a running loop."""
+        self._swap(served)
+        self._watch(served)
 
     async def refresh(self, resource: str) -> None:
         """Describe a resource again and swap what is served; on failure the old description stays."""
@@ -97,6 +101,10 @@ class Bridge:
         for served in self._served.values():
             if served.adapter is not None:
                 await served.adapter.close()
+
+    def _watch(self, served: Served) -> None:
+        if served.adapter is not None and isinstance(served.adapter, Watches):
+            self._watchers.append(asyncio.create_task(self._follow(served.name, served.adapter)))
 
     def _swap(self, served: Served) -> None:
         self._served = MappingProxyType({**self._served, served.name: served})

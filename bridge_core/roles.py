@@ -1,104 +1,101 @@
-"""[roles...] of plugins.toml -> rules of policy; and what is wrong with them, seen against the schema."""
+"""Tables `[roles.ROLE.RESOURCE.MODEL]` -> rules of policy, held against what the resources really offer."""
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
-from bridge_core.errors import ConfigurationError, Malformed
+from bridge_core.config import Place, suggestion
+from bridge_core.errors import BridgeError, ConfigurationError
 from bridge_core.grammar import filter_of
 from bridge_core.operations import Verb
-from bridge_core.policy import ANY, Names, Rule
+from bridge_core.policy import ANY, Policy, Rule
 from bridge_core.query import EVERYTHING, Filter, conditions
+from bridge_core.router import Served
 from bridge_core.rows import row_rule
 from bridge_core.schema import Model
-from bridge_core.settings import RuleSettings
+from bridge_core.settings import RuleSettings, Settings
 
-Roles = Mapping[str, Mapping[str, Mapping[str, RuleSettings]]]
-Rules = Mapping[tuple[str, str, str], Rule]
-
-
-def rules_of(roles: Roles) -> Rules:
-    """Return every rule by (role, resource, model), or raise ConfigurationError with all that cannot be read."""
-    rules: dict[tuple[str, str, str], Rule] = {}
-    complaints: list[str] = []
-    for role, resources in roles.items():
-        for resource, models in resources.items():
-            if not models:
-                complaints.append(f"[roles.{role}.{resource}]: this rule names no model")
-            for model, table in models.items():
-                try:
-                    rules[role, resource, model] = _rule(table)
-                except (Malformed, ConfigurationError) as wrong:
-                    hint = f" ({wrong.hint})" if wrong.hint else ""
-                    complaints.append(f"[roles.{role}.{resource}.{model}] rows: {wrong.message}{hint}")
-    if complaints:
-        raise ConfigurationError("\n".join(complaints))
-    return rules
+Rules: TypeAlias = Mapping[tuple[str, str, str], Rule]
 
 
-def check(rules: Rules, schema: Mapping[str, Mapping[str, Model]], known_roles: Iterable[str] = ()) -> None:
-    """Raise ConfigurationError for rules on models and fields that are not there, and for roles without a rule.
-
-    `schema` holds the resources that could be described; `known_roles` are those that the configuration gives away.
-    """
-    complaints = [line for place, rule in rules.items() for line in _flaws(place, rule, schema)]
-    roles = {role for role, _, _ in rules}
-    complaints += [
-        f"the role {role!r} is given away, but has no rule{_near(role, roles)}"
-        for role in dict.fromkeys(known_roles)
-        if role not in roles
-    ]
-    if complaints:
-        raise ConfigurationError("\n".join(complaints))
+def policy_of(settings: Settings) -> Policy:
+    """Return the policy that the file describes; raise ConfigurationError for a row rule that does not parse."""
+    return Policy(rules_of(settings), settings.auth.anonymous_roles)
 
 
-def _rule(table: RuleSettings) -> Rule:
-    granted = {
-        Verb.READ: _names(table.read),
-        Verb.CREATE: _names(table.create),
-        Verb.UPDATE: _names(table.update),
-        Verb.DELETE: _names(table.delete),
+def rules_of(settings: Settings) -> Rules:
+    """Return every rule by (role, resource, model), in the order of the file."""
+    return {
+        (role, resource, model): _rule(table, Place(settings.path, ("roles", role, resource, model)))
+        for role, resources in settings.roles.items()
+        for resource, models in resources.items()
+        for model, table in models.items()
     }
-    verbs = {verb: names for verb, names in granted.items() if names is None or names}
-    return Rule(verbs, _rows(table.rows))
 
 
-def _names(fields: bool | tuple[str, ...]) -> Names:
-    if isinstance(fields, bool):
-        return None if fields else frozenset()
-    return frozenset(fields)
+def check(settings: Settings, served: Mapping[str, Served]) -> None:
+    """Raise ConfigurationError where a rule or a relation speaks of a model or a field that is not there."""
+    complaints = [*_unknown_in_rules(settings, served), *_unknown_in_relations(settings, served)]
+    if complaints:
+        raise ConfigurationError("\n".join(complaints))
 
 
-def _rows(text: str) -> Filter:
+def _rule(table: RuleSettings, place: Place) -> Rule:
+    granted = {Verb.READ: table.read, Verb.CREATE: table.create, Verb.UPDATE: table.update, Verb.DELETE: table.delete}
+    verbs = {verb: frozenset(names) if isinstance(names, tuple) else None for verb, names in granted.items() if names}
+    return Rule(verbs, _rows(table.rows, place.inside("rows")))
+
+
+def _rows(text: str, place: Place) -> Filter:
     if not text:
         return EVERYTHING
-    rule = row_rule(filter_of(text))
-    if rule == EVERYTHING:
-        raise ConfigurationError("this rule limits nothing", hint="leave `rows` out if all records are meant")
-    return rule
+    try:
+        return row_rule(filter_of(text))
+    except BridgeError as error:
+        raise ConfigurationError(
+            f"{place}: {error.message}", hint=error.hint or "write it as in a URL: country=eq.DE"
+        ) from error
 
 
-def _flaws(place: tuple[str, str, str], rule: Rule, schema: Mapping[str, Mapping[str, Model]]) -> Iterator[str]:
-    role, resource, name = place
-    where = f"[roles.{role}.{resource}.{name}]"
-    if not rule.verbs:
-        yield f"{where} grants nothing: say what to read, create, update or delete"
-    models = schema.get(resource)
-    if models is None or name == ANY:
-        return
-    model = models.get(name)
-    if model is None:
-        yield f"{where}: there is no model {name!r}{_near(name, models)}"
-        return
-    fields = [each.name for each in model.fields]
-    for verb, names in rule.verbs.items():
-        for unknown in sorted((names or frozenset()) - set(fields)):
-            yield f"{where} {verb}: there is no field {unknown!r}{_near(unknown, fields)}"
-    for term in conditions(rule.rows):
-        if term.path.field not in fields:
-            yield f"{where} rows: there is no field {term.path.field!r}{_near(term.path.field, fields)}"
+def _unknown_in_rules(settings: Settings, served: Mapping[str, Served]) -> Iterator[str]:
+    for (role, resource, name), rule in rules_of(settings).items():
+        place = Place(settings.path, ("roles", role, resource, name))
+        for model in _models(served, resource, name):
+            fields = [*model.by_name]
+            for verb, names in rule.verbs.items():
+                for wrong in sorted((names or frozenset()) - set(fields)):
+                    yield f"{place.inside(verb.value)}: {_no_field(resource, model, wrong)}"
+            for condition in conditions(rule.rows):
+                if condition.path.field not in fields:
+                    yield f"{place.inside('rows')}: {_no_field(resource, model, condition.path.field)}"
+        if name != ANY and _opened(served, resource) and name not in served[resource].models:
+            near = suggestion(name, served[resource].models)
+            yield f"{place}: the resource {resource!r} has no model {name!r}{near}"
 
 
-def _near(wrong: str, right: Iterable[str]) -> str:
-    known = list(right)
-    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else f"; there are: {', '.join(known[:20]) or 'none'}"
+def _unknown_in_relations(settings: Settings, served: Mapping[str, Served]) -> Iterator[str]:
+    for index, relation in enumerate(settings.relations):
+        for end, text in (("from", relation.source), ("to", relation.target)):
+            resource, rest = text.split(".", 1)
+            name, field = rest.rsplit(".", 1)
+            place = Place(settings.path, ("relations", index, end))
+            if not _opened(served, resource):
+                continue
+            model = served[resource].models.get(name)
+            if model is None:
+                near = suggestion(name, served[resource].models)
+                yield f"{place}: the resource {resource!r} has no model {name!r}{near}"
+            elif field not in model.by_name:
+                yield f"{place}: {_no_field(resource, model, field)}"
+
+
+def _models(served: Mapping[str, Served], resource: str, name: str) -> Iterator[Model]:
+    if _opened(served, resource) and name in served[resource].models:
+        yield served[resource].models[name]
+
+
+def _opened(served: Mapping[str, Served], resource: str) -> bool:
+    return resource in served and served[resource].adapter is not None
+
+
+def _no_field(resource: str, model: Model, name: str) -> str:
+    return f"{resource}.{model.name} has no field {name!r}{suggestion(name, model.by_name)}"

@@ -1,0 +1,76 @@
+"""Liveness and readiness: `/healthz` says that the process answers, `/readyz` which resources do."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import request_response
+
+from bridge_core.adapter import Probes
+from bridge_core.bridge import Bridge
+from bridge_core.errors import BridgeError
+from bridge_core.router import Served
+from bridge_core.surfaces.routes import Access, Entry
+
+FRESH_FOR: Final = 2.0  # seconds that an answer is given again
+PROBE_WITHIN: Final = 2.0  # seconds
+
+Report: TypeAlias = Mapping[str, str]
+
+
+def routes(bridge: Bridge, draining: Callable[[], bool]) -> Sequence[Entry]:
+    """Return the two routes; they name resources and say nothing else about them."""
+    readiness = Readiness(bridge)
+
+    async def healthz(request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(request: Request) -> JSONResponse:
+        resources = await readiness.report()
+        ready = not draining() and all(state == "ready" for state in resources.values())
+        status = "ready" if ready else "draining" if draining() else "not ready"
+        return JSONResponse({"status": status, "resources": resources}, 200 if ready else 503)
+
+    return [
+        Entry("/healthz", request_response(healthz), methods=("GET", "HEAD"), access=Access.PUBLIC),
+        Entry("/readyz", request_response(readyz), methods=("GET", "HEAD"), access=Access.PUBLIC),
+    ]
+
+
+class Readiness:
+    """Asks every resource at most once in `FRESH_FOR` seconds, however many ask us."""
+
+    def __init__(self, bridge: Bridge, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bridge = bridge
+        self._clock = clock
+        self._asked = float("-inf")
+        self._answer: asyncio.Task[Report] | None = None
+
+    async def report(self) -> Report:
+        """Return the state of each resource by name."""
+        now = self._clock()
+        if self._answer is None or (self._answer.done() and now - self._asked > FRESH_FOR):
+            self._asked = now
+            self._answer = asyncio.create_task(self._ask())
+        return await asyncio.shield(self._answer)
+
+    async def _ask(self) -> Report:
+        served = self._bridge.resources()
+        states = await asyncio.gather(*(_state(each) for each in served.values()))
+        return dict(zip(served, states, strict=True))
+
+
+async def _state(served: Served) -> str:
+    if served.adapter is None:
+        return "unavailable"
+    if not isinstance(served.adapter, Probes):
+        return "ready"
+    try:
+        async with asyncio.timeout(PROBE_WITHIN):
+            await served.adapter.probe()
+    except (BridgeError, TimeoutError):
+        return "unavailable"
+    return "ready"
