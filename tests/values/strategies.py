@@ -15,7 +15,7 @@ _EXACT = st.builds(
     lambda number, scale: Decimal(number).scaleb(-scale), st.integers(-(10**24), 10**24), st.integers(0, 12)
 )
 DECIMALS = _EXACT.map(lambda value: value.copy_abs() if value.is_zero() else value)
-MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1))
+MOMENTS = st.datetimes(datetime.fromisoformat("0002-01-01"), datetime.fromisoformat("9998-01-01"))
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 JSON_SCALARS = st.none() | st.booleans() | INTEGERS | DECIMALS | WORDS
 JSON_VALUES = st.recursive(
