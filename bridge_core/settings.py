@@ -28,6 +28,7 @@ class ServerSettings(Table):
     cors_origins: Names = ()
     max_body: Size = 10 * 1024 * 1024  # bytes
     max_rows: Size | None = None  # records that one answer may have; None: as many as there are
+    rollback: bool = False  # whether `Prefer: tx=rollback` is honoured: for tests
     max_url: Size = 16 * 1024  # bytes
     max_headers: Size = 100
     max_header_bytes: Size = 32 * 1024

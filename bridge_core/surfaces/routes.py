@@ -1,12 +1,22 @@
 """The table of routes: every one of them says who may come through it, or the server does not start."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
+from typing import TypeAlias
 
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bridge_core.errors import ConfigurationError
+from bridge_core.errors import BridgeError, ConfigurationError, NotAllowed, UnknownName
+from bridge_core.surfaces.http import problem_body, problem_headers, status_of, unexpected
+
+Application: TypeAlias = ASGIApp
+"""What answers requests: a plain ASGI callable."""
 
 
 class Access(Enum):
@@ -22,7 +32,7 @@ class Entry:
     """One route: a path, or a prefix that ends in `/`, and the ASGI application that answers there."""
 
     path: str
-    app: ASGIApp
+    app: Application
     methods: tuple[str, ...] = ()  # empty: the application decides
     access: Access | None = None
 
@@ -43,3 +53,49 @@ def checked(entries: Iterable[Entry]) -> Sequence[Entry]:
     if twice:
         raise ConfigurationError(f"two routes have one path: {', '.join(twice)}")
     return table
+
+
+def application(table: Iterable[Entry]) -> Application:
+    """Return what answers on these routes, and with problems everywhere else."""
+    app = Starlette(
+        routes=[_route(entry) for entry in checked(table)],
+        exception_handlers={404: partial(_answer, _no_path), 405: partial(_answer, _no_method), 500: _failed},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _route(entry: Entry) -> Mount | Route:
+    if entry.prefix:
+        return Mount(entry.path.rstrip("/"), app=entry.app)
+    return Route(entry.path, endpoint=_Endpoint(entry.app), methods=list(entry.methods) or None)
+
+
+class _Endpoint:
+    """An ASGI application as Starlette's `Route` takes one: anything that is no function."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+async def _answer(problem: Callable[[Request], BridgeError], request: Request, cause: Exception) -> Response:
+    error = problem(request)
+    status = status_of(error)
+    response = Response(problem_body(error), status)
+    response.raw_headers.extend(problem_headers(error, status))
+    return response
+
+
+async def _failed(request: Request, cause: Exception) -> Response:
+    return await _answer(lambda _: unexpected(cause, writing=False), request, cause)
+
+
+def _no_path(request: Request) -> BridgeError:
+    return UnknownName("there is nothing at this path", code="PGRST125")
+
+
+def _no_method(request: Request) -> BridgeError:
+    return NotAllowed(f"{request.method} is not possible here")

@@ -1,0 +1,180 @@
+"""The commands: `bridge-serve` runs the server, `bridgectl` does everything else."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from bridge_core import process, registry, roles, server
+from bridge_core.auth.data_tokens import DataTokens
+from bridge_core.config import load, suggestion
+from bridge_core.errors import BridgeError, ConfigurationError
+from bridge_core.router import Served
+from bridge_core.settings import Settings
+
+WRONG: Final = process.CANNOT_START  # the configuration or the command must change
+FAILED: Final = 1  # something that was asked for is not there now
+
+Config = Annotated[Path, typer.Argument(help="The configuration file.", metavar="PLUGINS.TOML")]
+DEFAULT: Final = Path("plugins.toml")
+
+control = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after a Bridge server.")
+
+
+def serve() -> None:
+    """Run `bridge-serve`."""
+    typer.run(_serve)
+
+
+def main() -> None:
+    """Run `bridgectl`."""
+    control()
+
+
+def _serve(
+    config: Config = DEFAULT,
+    host: Annotated[str | None, typer.Option(help="Listen here instead of [server] host.")] = None,
+    port: Annotated[int | None, typer.Option(help="Listen here instead of [server] port.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+) -> None:
+    """Serve the resources of a configuration file until a signal says to stop."""
+    process.log_to_stderr(verbose=verbose)
+    with speaking():
+        settings = load(config)
+        changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+        address = settings.server.model_copy(update=changed)
+        with process.pid_file(_pid_file(settings)), server.bound(address) as listening:
+            code = run_server(settings, listening)
+    raise typer.Exit(code)
+
+
+def run_server(settings: Settings, listening: socket.socket) -> int:
+    """Serve on a bound socket with the configured number of processes; return the exit code."""
+
+    def work() -> int:
+        try:
+            process.run(server.serve(settings, listening, registry.installed()))
+        except BridgeError as error:
+            complain(error)
+            return WRONG
+        return 0
+
+    host, port = listening.getsockname()[:2]
+    typer.echo(f"Bridge listens on http://{f'[{host}]' if ':' in host else host}:{port}/", err=True)
+    workers = settings.server.workers
+    return work() if workers == 1 else process.supervise(work, workers)
+
+
+@control.command()
+def check(config: Config = DEFAULT) -> None:
+    """Validate the file, connect to everything, and print what is there."""
+    with speaking():
+        settings = load(config)
+        openers = registry.openers(settings, registry.installed())
+        roles.rules_of(settings)
+        failures = asyncio.run(_check(settings, openers))
+    raise typer.Exit(FAILED if failures else 0)
+
+
+@control.command()
+def reload(config: Config = DEFAULT) -> None:
+    """Make a running server read its configuration and its schemas again."""
+    with speaking():
+        settings = load(config)
+        file = _pid_file(settings)
+        if file is None:
+            raise ConfigurationError(
+                f"{config}: [server] pid_file is missing, so the server cannot be found",
+                hint="add pid_file and start the server again, or send it SIGHUP",
+            )
+        number = process.running_at(file)
+        if number is None:
+            typer.echo(f"no server keeps {file}", err=True)
+            raise typer.Exit(FAILED)
+        os.kill(number, signal.SIGHUP)
+    typer.echo(f"server {number} reads {config} again; its log says what came of it")
+
+
+@control.command()
+def token(
+    config: Config = DEFAULT,
+    role: Annotated[list[str] | None, typer.Option(help="A role of the bearer; more than once for several.")] = None,
+    subject: Annotated[str, typer.Option(help="Who bears it.")] = "bridgectl",
+    claim: Annotated[list[str] | None, typer.Option(help="name=value, for row rules.")] = None,
+) -> None:
+    """Issue a data token and print it."""
+    with speaking():
+        settings = load(config)
+        unknown = [name for name in role or () if name not in settings.roles]
+        if unknown:
+            near = suggestion(unknown[0], settings.roles)
+            known = ", ".join(settings.roles) or "none"
+            raise ConfigurationError(f"{config}: there is no role {unknown[0]!r}{near}; roles: {known}")
+        tokens = DataTokens(settings.auth, time.time)
+        claims = dict(_pair(text) for text in claim or ())
+        typer.echo(tokens.issue(subject, roles=tuple(role or ()), claims=claims))
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Turn an error into one message for people and an exit code."""
+    try:
+        yield
+    except BridgeError as error:
+        complain(error)
+        raise typer.Exit(WRONG if isinstance(error, ConfigurationError) else FAILED) from None
+
+
+def complain(error: BridgeError) -> None:
+    """Print an error and its cure."""
+    typer.echo(error.message, err=True)
+    if error.hint:
+        typer.echo(f"  -> {error.hint}", err=True)
+
+
+async def _check(settings: Settings, openers: Sequence[registry.Opener]) -> int:
+    started = time.perf_counter()
+    outcomes = await asyncio.gather(*(opener.open() for opener in openers), return_exceptions=True)
+    served: dict[str, Served] = {}
+    failures = 0
+    for opener, outcome in zip(openers, outcomes, strict=True):
+        match outcome:
+            case Served():
+                served[opener.name] = outcome
+                names = ", ".join(sorted(outcome.models)) or "none"
+                typer.echo(f"{opener.name} ({opener.settings.adapter}): {len(outcome.models)} models: {names}")
+            case BridgeError():
+                failures += 1
+                typer.echo(f"{opener.name} ({opener.settings.adapter}): not available", err=True)
+                complain(outcome)
+            case _:
+                raise outcome
+    try:
+        roles.check(settings, served)
+    finally:
+        await asyncio.gather(*(each.adapter.close() for each in served.values() if each.adapter is not None))
+    typer.echo(f"{settings.path}: {len(served)} of {len(openers)} resources in {time.perf_counter() - started:.1f} s")
+    return failures
+
+
+def _pid_file(settings: Settings) -> Path | None:
+    name = settings.server.pid_file
+    return settings.path.parent / name if name else None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigurationError(f"--claim {text!r} must read name=value")
+    return name, value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""One reading of the configuration, put to work: resources, policy, authentication, surfaces."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
+from typing import Final
+
+from bridge_core import registry, roles
+from bridge_core.auth.authenticate import Authenticator
+from bridge_core.auth.data_token_kind import DataTokenKind
+from bridge_core.auth.data_tokens import DataTokens
+from bridge_core.bridge import Bridge
+from bridge_core.call import Principal
+from bridge_core.errors import BridgeError
+from bridge_core.registry import Opener
+from bridge_core.settings import ServerSettings, Settings
+from bridge_core.surfaces import health
+from bridge_core.surfaces.http import Authenticate
+from bridge_core.surfaces.rest import RestApp, RestSettings
+from bridge_core.surfaces.routes import Access, Application, Entry, application
+
+_log = logging.getLogger(__name__)
+
+REST: Final = "/rest/"
+RETRIES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between attempts to open a resource; the last one repeats
+
+
+@dataclass(eq=False)
+class Generation:
+    """Everything that one reading of the configuration led to; requests end on the generation they began with."""
+
+    settings: Settings
+    bridge: Bridge
+    rest: Application
+    pages: Application
+    running: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Wait for the requests that still run, within bounds, and close every resource."""
+        if self.running:
+            self.idle.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.idle.wait(), self.settings.server.drain)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.bridge.close()
+
+
+async def opened(settings: Settings, available: Sequence[EntryPoint], draining: Callable[[], bool]) -> Generation:
+    """Open everything that the settings name; raise ConfigurationError where something that is required fails."""
+    policy = roles.policy_of(settings)
+    who = authenticate(settings)
+    openers = registry.openers(settings, available)
+    bridge = Bridge(await registry.open_all(settings, openers), policy, default=settings.default_resource)
+    try:
+        roles.check(settings, bridge.resources())
+        rest = RestApp(bridge, who, rest_settings(settings.server))
+        table = [Entry(REST, rest, access=Access.POLICY), *health.routes(bridge, draining)]
+        pages = application(table)
+    except BaseException:  # whatever it was: nothing stays open
+        await bridge.close()
+        raise
+    bridge.watch()
+    failed = [opener for opener in openers if bridge.resources()[opener.name].adapter is None]
+    tasks = [asyncio.create_task(_open_later(opener, bridge)) for opener in failed]
+    return Generation(settings, bridge, rest, pages, tasks=tasks)
+
+
+def authenticate(settings: Settings) -> Authenticate:
+    """Return what finds out who asks."""
+    kinds = [DataTokenKind(DataTokens(settings.auth, time.time))] if settings.auth.secret is not None else []
+    authenticator = Authenticator(kinds)
+
+    def who(authorization: str | None, apikey: str | None) -> Awaitable[Principal] | Principal:
+        known = authenticator.remembered(authorization)
+        return known if known is not None else authenticator.authenticate(authorization, apikey)
+
+    return who
+
+
+def rest_settings(settings: ServerSettings) -> RestSettings:
+    """Return what the REST surface is told."""
+    return RestSettings(
+        base=REST.rstrip("/"),
+        origins=settings.cors_origins,
+        max_url=settings.max_url,
+        max_body=settings.max_body,
+        max_rows=settings.max_rows,
+        deadline=settings.deadline,
+        body_timeout=settings.body_timeout,
+        write_timeout=settings.write_timeout,
+        rollback=settings.rollback,
+    )
+
+
+async def _open_later(opener: Opener, bridge: Bridge) -> None:
+    attempt = 0
+    while True:
+        await asyncio.sleep(RETRIES[min(attempt, len(RETRIES) - 1)])
+        attempt += 1
+        try:
+            bridge.adopt(await opener.open())
+        except BridgeError as error:
+            _log.debug("resource %s is still not available: %s", opener.name, error)
+        else:
+            _log.info("resource %s is available now", opener.name)
+            return
