@@ -34,7 +34,12 @@ def rules_of(settings: Settings) -> Rules:
 
 def check(settings: Settings, served: Mapping[str, Served]) -> None:
     """Raise ConfigurationError where a rule or a relation speaks of a model or a field that is not there."""
-    complaints = [*_unknown_in_rules(settings, served), *_unknown_in_relations(settings, served)]
+    complaints = [
+        *_empty_rules(settings),
+        *_unknown_roles(settings),
+        *_unknown_in_rules(settings, served),
+        *_unknown_in_relations(settings, served),
+    ]
     if complaints:
         raise ConfigurationError("\n".join(complaints))
 
@@ -49,11 +54,35 @@ def _rows(text: str, place: Place) -> Filter:
     if not text:
         return EVERYTHING
     try:
-        return row_rule(filter_of(text))
+        rule = row_rule(filter_of(text))
     except BridgeError as error:
         raise ConfigurationError(
             f"{place}: {error.message}", hint=error.hint or "write it as in a URL: country=eq.DE"
         ) from error
+    if rule == EVERYTHING:
+        raise ConfigurationError(f"{place}: this limits nothing", hint="leave `rows` out if all records are meant")
+    return rule
+
+
+def _empty_rules(settings: Settings) -> Iterator[str]:
+    for role, resources in settings.roles.items():
+        for resource, models in resources.items():
+            if not models:
+                yield f"{Place(settings.path, ('roles', role, resource))}: this rule names no model"
+    for place, rule in rules_of(settings).items():
+        if not rule.verbs:
+            yield f"{Place(settings.path, ('roles', *place))}: this grants nothing: say what to read, create, update"
+
+
+def _unknown_roles(settings: Settings) -> Iterator[str]:
+    """Complain of roles that the configuration gives away and that have no rule."""
+    auth = settings.auth
+    given = [("auth.anonymous_roles", role) for role in auth.anonymous_roles]
+    given += [("auth.jet.roles", role) for role in (auth.jet.roles if auth.jet else ())]
+    given += [("auth.oidc.roles", role) for issuer in auth.oidc for role in issuer.roles.values()]
+    for place, role in given:
+        if role not in settings.roles:
+            yield f"{settings.path}: {place}: there is no role {role!r}{suggestion(role, settings.roles)}"
 
 
 def _unknown_in_rules(settings: Settings, served: Mapping[str, Served]) -> Iterator[str]:

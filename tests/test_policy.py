@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path as File
 from types import MappingProxyType
 from typing import Any
 
@@ -28,10 +29,11 @@ from bridge_core.operations import (
 )
 from bridge_core.policy import ANY, Grant, Policy, Rule, combined
 from bridge_core.query import EVERYTHING, And, Column, Condition, Filter, Not, Op, Or, Order, Path
-from bridge_core.roles import check, rules_of
+from bridge_core.roles import check, policy_of
+from bridge_core.router import Served
 from bridge_core.rows import filled, row_rule
 from bridge_core.schema import Cardinality, Field, FieldType, Model, Relation
-from bridge_core.settings import RuleSettings
+from bridge_core.settings import Settings
 
 NAMES = ("id", "email", "country", "secret")
 CUSTOMERS = Model(
@@ -100,8 +102,20 @@ def test_whoever_may_read_everything_loses_nothing_by_more_roles(
 
 def policy(**roles: dict[str, Any]) -> Policy:
     """Make a policy of one rule per role on shop.customers."""
-    tables = {role: {"shop": {"customers": RuleSettings.model_validate(table)}} for role, table in roles.items()}
-    return Policy(rules_of(tables))
+    return policy_of(settings({role: {"shop": {"customers": table}} for role, table in roles.items()}))
+
+
+def settings(roles: dict[str, Any], **auth: Any) -> Settings:
+    """Make a configuration with these roles."""
+    tables = {"path": File("plugins.toml"), "roles": roles, "auth": auth, "resources": {"shop": {"adapter": "x"}}}
+    return Settings.model_validate(tables)
+
+
+class Idle:
+    """An adapter that is there, and no more."""
+
+
+SERVED = {"shop": Served("shop", Idle(), {"customers": CUSTOMERS})}  # type: ignore[arg-type]  # never asked
 
 
 SUPPORT = {"read": ["id", "email", "country"], "update": ["email"], "rows": "country=eq.{claims.country}"}
@@ -171,7 +185,15 @@ def test_a_claim_inside_of_an_object_is_found() -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    ["email=like.{claims.a}", "email=eq.x{claims.a}", "email=match.{claims.a}", "email=eq.{claims}", "nonsense", "a=b"],
+    [
+        "email=like.{claims.a}",
+        "email=eq.x{claims.a}",
+        "email=match.{claims.a}",
+        "email=eq.{claims}",
+        "nonsense",
+        "a=b",
+        "&",
+    ],
 )
 def test_a_rule_that_cannot_be_read_stops_the_start(rows: str) -> None:
     with pytest.raises(ConfigurationError, match=r"roles\.x\.shop\.customers"):
@@ -188,25 +210,31 @@ def test_a_rule_that_cannot_be_read_stops_the_start(rows: str) -> None:
     ],
 )
 def test_a_rule_is_held_against_the_schema(model: str, table: dict[str, Any], says: str) -> None:
-    rules = rules_of({"support": {"shop": {model: RuleSettings.model_validate(table)}}})
-
     with pytest.raises(ConfigurationError) as refusal:
-        check(rules, {"shop": {"customers": CUSTOMERS}})
+        check(settings({"support": {"shop": {model: table}}}), SERVED)
 
     assert says in refusal.value.message
-    assert "roles.support.shop." in refusal.value.message
+    assert "[roles.support.shop" in refusal.value.message
 
 
-def test_a_role_that_is_given_away_needs_a_rule() -> None:
-    with pytest.raises(ConfigurationError, match="'suport' is given away"):
-        check(rules_of({"support": {"shop": {"customers": RuleSettings(read=True)}}}), {}, ["support", "suport"])
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"anonymous_roles": ["suport"]},
+        {"jet": {"roles": ["suport"]}},
+        {"oidc": [{"issuer": "i", "audience": "a", "roles": {"x": "suport"}}]},
+    ],
+)
+def test_a_role_that_is_given_away_needs_a_rule(auth: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="no role .suport."):
+        check(settings({"support": {"shop": {"customers": {"read": True}}}}, **auth), SERVED)
 
 
 @pytest.mark.anyio
 async def test_rules_for_every_model_skip_those_without_the_field() -> None:
-    every = {"shop": {ANY: RuleSettings(read=True, rows="tenant=eq.{claims.tenant}")}}
+    every = {"shop": {ANY: {"read": True, "rows": "tenant=eq.{claims.tenant}"}}}
 
-    assert await grant(Policy(rules_of({"member": every})), Principal("7", ("member",), {"tenant": "1"})) is None
+    assert await grant(policy_of(settings({"member": every})), Principal("7", ("member",), {"tenant": "1"})) is None
 
 
 @pytest.mark.anyio
@@ -244,11 +272,11 @@ async def test_a_view_can_be_narrowed_again_and_keeps_what_scopes_speak_of() -> 
 @pytest.mark.anyio
 async def test_a_relation_shows_only_when_both_ends_can_be_read() -> None:
     principal = Principal("7", ("support",))
-    alone = {"shop": {"customers": RuleSettings(read=True)}}
-    with_target = {"shop": {"customers": RuleSettings(read=True), "countries": RuleSettings(read=("code",))}}
+    alone = {"shop": {"customers": {"read": True}}}
+    with_target = {"shop": {"customers": {"read": True}, "countries": {"read": ["code"]}}}
 
-    hidden = Policy(rules_of({"support": alone})).view(principal, CUSTOMERS)
-    shown = Policy(rules_of({"support": with_target})).view(principal, CUSTOMERS)
+    hidden = policy_of(settings({"support": alone})).view(principal, CUSTOMERS)
+    shown = policy_of(settings({"support": with_target})).view(principal, CUSTOMERS)
 
     assert hidden is not None
     assert hidden.relations == ()

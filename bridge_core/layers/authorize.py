@@ -1,7 +1,8 @@
 """Authorise an operation: narrow its model, add its row scope, and refuse every field outside."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Final
 
 from bridge_core.call import Call, Handler, Layer
@@ -12,6 +13,7 @@ from bridge_core.query import EVERYTHING, Column, Filter, Order, both, condition
 from bridge_core.schema import Model
 
 _ONE: Final = {verb: frozenset({verb}) for verb in Verb}
+_REST: Final = attrgetter(*(each.name for each in fields(Read)[4:]))
 _MERGE: Final = frozenset({Verb.CREATE, Verb.UPDATE})
 
 
@@ -73,8 +75,8 @@ def narrowed(operation: Operation, grant: Grant) -> Operation:
 
 
 def _read(op: Read, model: Model, scope: Filter) -> Read:
-    """Spell out `replace`, which takes four times as long, for the most frequent operation."""
-    return Read(model, op.select, op.where, scope, op.order, op.window, op.count, op.keys, op.encoded, op.timezone)
+    """Do as `replace` does, in a quarter of its time, for the most frequent operation."""
+    return Read(model, op.select, op.where, scope, *_REST(op))
 
 
 def _mergeable(model: Model, operation: Create) -> None:
