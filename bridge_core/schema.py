@@ -182,7 +182,7 @@ class Capabilities:
     rules: tuple[Rule, ...] = ()
     sort_terms: int | None = 0  # None: any number
     paging: Paging = Paging.WHOLE
-    max_page: int = 1_000  # records per page, where it pages
+    max_page: int | None = 1_000  # records per page, where it pages; None: any number
     max_offset: int | None = None
     counts: bool = False  # exact totals with a read
     selects: bool = False  # returns exactly the columns asked for, with paths, casts and aliases
