@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bridge_core import process, registry, roles, server
 from bridge_core.auth.data_tokens import DataTokens
 from bridge_core.config import load, suggestion
+from bridge_core.demo import RESOURCE, ROLE, lines_to_try, prepare
+from bridge_core.demo.shop import expected_rows
 from bridge_core.errors import BridgeError, ConfigurationError
 from bridge_core.router import Served
-from bridge_core.settings import Settings
+from bridge_core.settings import ServerSettings, Settings
 
 WRONG: Final = process.CANNOT_START  # the configuration or the command must change
 FAILED: Final = 1  # something that was asked for is not there now
@@ -122,6 +125,30 @@ def token(
         typer.echo(tokens.issue(subject, roles=tuple(role or ()), claims=claims))
 
 
+@control.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the sample shop is kept.")] = Path(".demo"),
+    port: Annotated[int, typer.Option(help="Where to listen; another free port where this one is taken.")] = 8080,
+) -> None:
+    """Make a sample shop in SQLite, serve it, and print what to try."""
+    process.log_to_stderr(verbose=False)
+    with speaking():
+        with Progress(
+            TextColumn("Making a sample shop"), BarColumn(), MofNCompleteColumn(), transient=True
+        ) as progress:
+            bar = progress.add_task("rows", total=expected_rows())
+            config = prepare(folder, lambda rows: progress.advance(bar, rows))
+        settings = load(config)
+        with _bound_somewhere(settings.server.model_copy(update={"port": port})) as listening:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            issued = DataTokens(settings.auth, time.time).issue("demo", roles=(ROLE,))
+            typer.echo(f"\nURL    {url}/rest/{RESOURCE}/\ntoken  {issued}\n")
+            for title, line in lines_to_try(url, issued):
+                typer.echo(f"# {title}\n{line}\n")
+            code = run_server(settings, listening)
+    raise typer.Exit(code)
+
+
 @contextmanager
 def speaking() -> Iterator[None]:
     """Turn an error into one message for people and an exit code."""
@@ -162,6 +189,13 @@ async def _check(settings: Settings, openers: Sequence[registry.Opener]) -> int:
         await asyncio.gather(*(each.adapter.close() for each in served.values() if each.adapter is not None))
     typer.echo(f"{settings.path}: {len(served)} of {len(openers)} resources in {time.perf_counter() - started:.1f} s")
     return failures
+
+
+def _bound_somewhere(settings: ServerSettings) -> socket.socket:
+    try:
+        return server.bound(settings)
+    except ConfigurationError:
+        return server.bound(settings.model_copy(update={"port": 0}))
 
 
 def _pid_file(settings: Settings) -> Path | None:
