@@ -73,10 +73,10 @@ class PostgresServer:
             raise AssertionError(f"psql failed: {done.stderr.strip()}")
         return done.stdout.strip()
 
-    def database(self, script: str = "") -> str:
-        """Create a database, run SQL in it, and return its URL."""
+    def database(self, script: str = "", template: str = "template0") -> str:
+        """Create a database (a copy of `template`), run SQL in it, and return its URL."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self.psql(f"create database {name} template template0")
+        self.psql(f"create database {name} template {template}")
         if script:
             self.psql(script, name)
         return self.url(name)

@@ -46,6 +46,8 @@ class Watch:
         """Read the catalogue over a connection of its own."""
 
         def read(connection: sa.Connection) -> tuple[Catalogue, PgTypes]:
+            # Taken first: what changes while the rest is read is then seen as news, not missed.
+            self._fingerprint = connection.exec_driver_sql(_FINGERPRINT).scalar_one()
             return reflect(connection, self._schemas), column_types(connection, self._schemas)
 
         engine = create_async_engine(
@@ -84,8 +86,8 @@ class Watch:
             self._connection = None
             await asyncio.sleep(_RETRY)
             return False
-        known, self._fingerprint = self._fingerprint, found
-        if known is not None and known != found:
+        if found != self._fingerprint:
+            self._fingerprint = found
             return True
         try:
             await asyncio.wait_for(self._told.wait(), _EVERY)
