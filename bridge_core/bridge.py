@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from bridge_core.adapter import Adapter, Watches
 from bridge_core.call import Call, Handler, Layer, Principal
-from bridge_core.errors import BridgeError, UnknownName
+from bridge_core.errors import BridgeError
 from bridge_core.layers.authorize import authorize, unknown_model
-from bridge_core.operations import Answer
+from bridge_core.operations import Answer, Verb
 from bridge_core.planner import Plan, plan
 from bridge_core.policy import Policy
 from bridge_core.router import Served, router
@@ -48,7 +48,7 @@ class Bridge:
         """Return a model as the principal may know it, or raise UnknownName: unknown and forbidden answer alike."""
         served = self._served.get(resource)
         if served is None:
-            raise UnknownName(f"there is no resource {resource!r}", hint=None)
+            raise unknown_model(resource, name)
         model = served.models.get(name)
         view = self._policy.view(principal, model) if model is not None else None
         if view is None:
@@ -62,6 +62,10 @@ class Bridge:
         served = self._served.get(resource)
         views = (self._policy.view(principal, model) for model in served.models.values()) if served else ()
         return tuple(view for view in views if view is not None)
+
+    async def permits(self, principal: Principal, model: Model, verb: Verb) -> bool:
+        """Tell whether a principal may use this verb on a model."""
+        return await self._policy.grant(principal, model, frozenset({verb})) is not None
 
     async def explain(self, call: Call) -> Plan:
         """Return the plan that `handle` would run, authorised in the same way."""

@@ -54,6 +54,7 @@ class Read:
     keys: tuple[Key, ...] | None = None
     encoded: bool = False
     timezone: str | None = None
+    max_scan: int | None = None  # records that the caller lets the core read beyond those it returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class WriteOptions:
     timezone: str | None = None
     key: str | None = None
     etags: tuple[str, ...] | None = None
+    max_scan: int | None = None
 
 
 PLAIN = WriteOptions()
