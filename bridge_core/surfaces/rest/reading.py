@@ -1,0 +1,89 @@
+"""GET and HEAD: request -> Read, and Page -> response."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bridge_core.errors import Unacceptable
+from bridge_core.operations import Page, Read
+from bridge_core.query import Column, Counting, Slice
+from bridge_core.schema import Model
+from bridge_core.surfaces.rest.media import Media
+from bridge_core.surfaces.rest.prefer import Preferences
+from bridge_core.surfaces.rest.querystring import Query
+from bridge_core.surfaces.rest.response import Body, Response
+from bridge_core.surfaces.rest.shapes import shaped, shaped_stream
+from bridge_core.surfaces.rest.window import NOTHING_KNOWN, content_range, past_the_end
+from bridge_core.values import encode
+
+_ENOUGH: Final = 101  # records that show that there is not exactly one, and how many
+HONOURED: Final = frozenset({"count", "tx", "handling", "timezone", "max-scan", "wait"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How records are to be written into an answer."""
+
+    media: Media
+    model: Model
+    columns: tuple[Column, ...]
+    timezone: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys of each record, in order."""
+        if self.columns:
+            return tuple(column.name for column in self.columns)
+        return tuple(field.name for field in self.model.readable)
+
+
+def read_of(query: Query, window: Slice, wanted: Wanted, preferences: Preferences, max_rows: int | None) -> Read:
+    """Make the operation that a query asks for."""
+    limit = window.limit
+    if max_rows is not None:
+        limit = max_rows if limit is None else min(limit, max_rows)
+    if wanted.media.singular:
+        limit = _ENOUGH if limit is None else min(limit, _ENOUGH)
+    return Read(
+        wanted.model,
+        select=wanted.columns,
+        where=query.where,
+        order=query.order,
+        window=window if limit == window.limit else Slice(window.offset, limit),
+        count=preferences.count or Counting.NONE,
+        encoded=True,
+        timezone=preferences.timezone,
+        max_scan=preferences.max_scan,
+    )
+
+
+def read_response(page: Page, window: Slice, wanted: Wanted) -> Response:
+    """Return the answer to a read, or raise OutOfRange or Unacceptable."""
+    first, total, rows = window.offset, page.total, page.rows
+    if total is not None and first > total:
+        raise past_the_end(first, total)
+    if wanted.media.singular:
+        must_be_one(rows)
+    status = 206 if total is not None and rows is not None and rows < total else 200
+    placed = NOTHING_KNOWN if rows is None else content_range(first, rows, total)
+    headers = [(b"content-type", wanted.media.content_type), (b"content-range", placed)]
+    return Response(status, headers, body_of(page, wanted))
+
+
+def must_be_one(rows: int | None) -> None:
+    """Raise Unacceptable unless there is exactly one record."""
+    if rows != 1:
+        many = "more than 100" if rows is None or rows >= _ENOUGH else str(rows)
+        raise Unacceptable(
+            "Cannot coerce the result to a single JSON object",
+            code="PGRST116",
+            details=f"The result contains {many} rows",
+        )
+
+
+def body_of(page: Page, wanted: Wanted) -> Body:
+    """Return the records in the wanted form; bytes that need no change pass through."""
+    media = wanted.media
+    if page.stream is not None:
+        return page.stream if media.plain else shaped_stream(page.stream, media, wanted.names)
+    encoded = page.encoded if page.encoded is not None else encode(page.records, wanted.timezone)
+    return encoded if media.plain else shaped(encoded, media, wanted.names)
