@@ -56,7 +56,8 @@ def lines_to_try(url: str, token: str) -> Sequence[tuple[str, str]]:
     return [
         (
             "Read: the latest customers from Germany, three fields of them",
-            f"curl -s {bearer} '{rest}/customers?country=eq.DE&select=id,name,created_at&order=created_at.desc&limit=3'",
+            f"curl -s {bearer} '{rest}/customers?country=eq.DE&select=id,name,created_at&order=created_at.desc"
+            "&limit=3'",
         ),
         (
             "Count: large orders that were paid, and how many there are (see Content-Range)",
