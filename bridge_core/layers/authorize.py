@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Final
 
 from bridge_core.call import Call, Handler, Layer
-from bridge_core.errors import UnknownName
+from bridge_core.errors import BadValue, UnknownName
 from bridge_core.operations import Answer, Create, Delete, Operation, Read, Resolution, Update, Verb, verb_of
 from bridge_core.policy import Grant, Policy
 from bridge_core.query import EVERYTHING, Column, Filter, Order, both, conditions
@@ -124,7 +124,14 @@ def unknown_field(model: Model, name: str) -> UnknownName:
 def _writable(model: Model, names: Iterable[str], *, creating: bool) -> None:
     for name in names:
         found = model.by_name.get(name)
-        if found is None or not (found.creatable if creating else found.updatable):
-            raise UnknownName(
-                f"Could not find the '{name}' column of '{model.name}' in the schema cache", code="PGRST204"
-            )
+        if found is not None and (found.creatable if creating else found.updatable):
+            continue
+        if found is not None and found.generated:
+            raise _generated(name, creating=creating)
+        raise UnknownName(f"Could not find the '{name}' column of '{model.name}' in the schema cache", code="PGRST204")
+
+
+def _generated(name: str, *, creating: bool) -> BadValue:
+    """Say, as PostgreSQL words it, that the backend alone makes the values of a field."""
+    verb = "cannot insert a non-DEFAULT value into column" if creating else "can only be updated to DEFAULT: column"
+    return BadValue(f'{verb} "{name}"', code="428C9", details=f'Column "{name}" is a generated column.')
