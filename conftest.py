@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.support.postgres", "tests.support.mariadb"]
+pytest_plugins = ["tests.support.fakes", "tests.support.postgres", "tests.support.mariadb"]  # importers last
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,11 @@ class Site:
         self._present: Generation | None = None
         self.draining = False
 
+    @property
+    def running(self) -> int:
+        """Return the number of requests that run on the present generation."""
+        return self._present.running if self._present is not None else 0
+
     async def open(self, settings: Settings) -> None:
         """Open what the settings name; raise ConfigurationError where something that is required fails."""
         self._present = await opened(settings, self._available, self._is_draining)

@@ -1,22 +1,23 @@
 """The table of routes: every one of them says who may come through it, or the server does not start."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from bridge_core.errors import BridgeError, ConfigurationError, NotAllowed, UnknownName
 from bridge_core.surfaces.http import problem_body, problem_headers, status_of, unexpected
 
-Application: TypeAlias = ASGIApp
-"""What answers requests: a plain ASGI callable."""
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""What answers requests: an ASGI callable. Everybody writes its types differently, so they are left open here."""
 
 
 class Access(Enum):
@@ -84,7 +85,8 @@ class _Endpoint:
 async def _answer(problem: Callable[[Request], BridgeError], request: Request, cause: Exception) -> Response:
     error = problem(request)
     status = status_of(error)
-    response = Response(problem_body(error), status)
+    headers = cause.headers if isinstance(cause, HTTPException) else None  # of 405: what is allowed
+    response = Response(problem_body(error), status, headers)
     response.raw_headers.extend(problem_headers(error, status))
     return response
 
