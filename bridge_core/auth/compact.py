@@ -52,6 +52,21 @@ def canonical(segment: str) -> bytes:
 
 def strict_object(raw: bytes) -> dict[str, Any]:
     """Parse a JSON object in UTF-8: no duplicate keys, no NaN, no lone surrogates."""
+    value = _strict(raw)
+    if not isinstance(value, dict):
+        raise Damaged
+    return value
+
+
+def strict_list(raw: bytes) -> list[Any]:
+    """Parse a JSON list as strictly."""
+    value = _strict(raw)
+    if not isinstance(value, list):
+        raise Damaged
+    return value
+
+
+def _strict(raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
@@ -59,8 +74,6 @@ def strict_object(raw: bytes) -> dict[str, Any]:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as cause:
         raise Damaged from cause
-    if not isinstance(value, dict):
-        raise Damaged
     return value
 
 

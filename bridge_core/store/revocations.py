@@ -34,6 +34,11 @@ async def announce(connection: AsyncConnection, handles: Sequence[str], *, now: 
     await connection.execute(insert(REVOCATIONS), rows)
 
 
+async def queued(connection: AsyncConnection) -> None:
+    """Wait, within a transaction, until nobody else is about to announce anything, and keep them waiting in turn."""
+    await connection.execute(update(STATE).values(version=STATE.c.version))
+
+
 async def news(store: Store, since: int | None) -> News:
     """Return what was revoked after a version; cheap where nothing was."""
     async with store.reading() as connection:

@@ -1,0 +1,77 @@
+"""Follow what is revoked elsewhere: each worker hears of it within a second, or believes nobody by memory."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from bridge_core.auth.authenticate import Authenticator
+from bridge_core.auth.key_use import KeyUse
+from bridge_core.errors import BridgeError
+from bridge_core.store.engine import Store
+from bridge_core.store.revocations import news, purge
+
+_log = logging.getLogger(__name__)
+
+INTERVAL: Final = 0.4  # seconds between two looks at the version
+LEASE: Final = 0.9  # seconds that remembered principals are believed after a look
+HOUSEKEEPING: Final = 600.0  # seconds
+
+
+class Follower:
+    """Keeps an authenticator's memory in step with the store."""
+
+    def __init__(
+        self, store: Store, authenticator: Authenticator, key_use: KeyUse, *, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._authenticator = authenticator
+        self._key_use = key_use
+        self._clock = clock
+        self._version: int | None = None
+        self._tidied = clock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def look(self) -> None:
+        """Look once: forget what was revoked since the last look, and extend the lease."""
+        started = self._clock()
+        told = await news(self._store, self._version)
+        if told.version != self._version:
+            if told.complete:
+                self._authenticator.revoke(told.handles)
+            else:
+                self._authenticator.revoke_all()
+            self._version = told.version
+        self._authenticator.memory.lease = started + LEASE
+
+    def start(self) -> None:
+        """Look again and again in the background; needs a running loop. `close` ends it."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop looking, and write down what is not written yet."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self._key_use.flush()
+        except BridgeError as error:
+            _log.warning("the last use of keys is not noted: %s", error)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.look()
+                await self._tidy()
+            except BridgeError as error:
+                _log.warning("revocations cannot be followed now, every credential is checked anew: %s", error)
+            except Exception:  # noqa: BLE001 - without this task no revocation would be heard of again
+                _log.exception("following revocations failed; it is tried again")
+            await asyncio.sleep(INTERVAL)
+
+    async def _tidy(self) -> None:
+        now = self._clock()
+        await self._key_use.flush_when_due(now)
+        if now >= self._tidied + HOUSEKEEPING:
+            self._tidied = now
+            await purge(self._store, now=now)
