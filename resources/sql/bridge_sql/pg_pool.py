@@ -4,7 +4,6 @@ Reads run in sessions that are read-only and limited in time by the database its
 a single statement. No session ever changes its state, except within a transaction that is its own.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 import asyncpg
 from bridge_sql.errors import from_sqlstate, lost
+from bridge_sql.pg_connections import Connections
 from pydantic import SecretStr
 
 from bridge_core.errors import BridgeError, ConfigurationError, Unavailable
@@ -30,66 +30,70 @@ class PoolSettings:
     connect_timeout: float = 10.0
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
-    """A connection whose session never changes, so that nothing needs to be reset when it is given back."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 class Pool:
     """A pool of connections to one database, that reads or writes."""
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     @classmethod
     async def open(cls, settings: PoolSettings, *, writing: bool) -> "Pool":
         """Connect once, so that a wrong password or an unreachable server is told at once."""
-        with _start_up_errors():
-            pool = await asyncpg.create_pool(
+
+        async def opened() -> Any:
+            connection = await asyncpg.connect(
                 settings.url.get_secret_value(),
-                min_size=1,
-                max_size=settings.size,
-                connection_class=_Connection,
                 timeout=settings.connect_timeout,
                 statement_cache_size=_STATEMENTS,
                 max_cached_statement_lifetime=0,
-                init=_pass_json_through,
                 server_settings=_session(settings, writing=writing),
             )
-        return cls(pool)
+            await connection.set_type_codec("json", schema="pg_catalog", encoder=_same, decoder=_same, format="binary")
+            return connection
+
+        connections = Connections(opened, size=settings.size, patience=_WAIT)
+        with _start_up_errors():
+            connections.give(await connections.take())
+        return cls(connections)
 
     async def row(self, sql: str, parameters: Sequence[object], *, writing: bool = False) -> Any:
         """Run one statement and return its only row."""
+        connection = await self._free()
         try:
-            async with self._pool.acquire(timeout=self._patience()) as connection:
-                return await connection.fetchrow(sql, *parameters)
+            row = await connection.fetchrow(sql, *parameters)
         except _FAILURES as failure:
+            self._connections.settle(connection)
             raise translated(failure, writing=writing) from failure
+        except BaseException:
+            self._connections.settle(connection)
+            raise
+        self._connections.give(connection)
+        return row
 
     @asynccontextmanager
     async def transaction(self, *, readonly: bool = False) -> AsyncIterator[Any]:
         """Run statements that are applied together, or not at all when the block raises."""
+        connection = await self._free()
         try:
-            async with (
-                self._pool.acquire(timeout=self._patience()) as connection,
-                connection.transaction(readonly=readonly),
-            ):
+            async with connection.transaction(readonly=readonly):
                 yield connection
         except _FAILURES as failure:
+            self._connections.settle(connection)
             raise translated(failure, writing=not readonly) from failure
+        except BaseException:
+            self._connections.settle(connection)
+            raise
+        self._connections.give(connection)
 
     async def close(self) -> None:
         """Let running statements end, for a short while, and close every connection."""
-        try:
-            await asyncio.wait_for(self._pool.close(), timeout=5.0)
-        except TimeoutError:
-            self._pool.terminate()
+        await self._connections.close()
 
-    def _patience(self) -> float | None:
-        # Waiting with a time limit costs a timer: it is set only where there is something to wait for.
-        return None if self._pool.get_idle_size() else _WAIT
+    async def _free(self) -> Any:
+        try:
+            return await self._connections.take()
+        except _FAILURES as failure:
+            raise translated(failure, writing=False) from failure
 
 
 async def connect(settings: PoolSettings) -> Any:
@@ -127,10 +131,6 @@ def _session(settings: PoolSettings, *, writing: bool) -> Mapping[str, str]:
         "idle_in_transaction_session_timeout": milliseconds,
         "default_transaction_read_only": "off" if writing else "on",
     }
-
-
-async def _pass_json_through(connection: Any) -> None:
-    await connection.set_type_codec("json", schema="pg_catalog", encoder=_same, decoder=_same, format="binary")
 
 
 def _same(value: bytes) -> bytes:
