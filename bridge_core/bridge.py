@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from bridge_core.adapter import Adapter, Watches
+from bridge_core.adapter import Adapter, Probes, Watches
 from bridge_core.call import Call, Handler, Layer, Principal
 from bridge_core.errors import BridgeError
 from bridge_core.layers.authorize import authorize, unknown_model
@@ -96,6 +96,14 @@ class Bridge:
             return
         models = await described(resource, served.adapter)
         self._swap(replace(served, models=models))
+
+    async def probe(self, resource: str) -> None:
+        """Return when a resource can be used now, or raise the error that says why not."""
+        served = self._served[resource]
+        if served.failure is not None:
+            raise served.failure
+        if served.adapter is not None and isinstance(served.adapter, Probes):
+            await served.adapter.probe()
 
     async def close(self) -> None:
         """Stop following and close every adapter."""

@@ -9,10 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import request_response
 
-from bridge_core.adapter import Probes
 from bridge_core.bridge import Bridge
 from bridge_core.errors import BridgeError
-from bridge_core.router import Served
 from bridge_core.surfaces.routes import Access, Entry
 
 FRESH_FOR: Final = 2.0  # seconds that an answer is given again
@@ -58,19 +56,14 @@ class Readiness:
         return await asyncio.shield(self._answer)
 
     async def _ask(self) -> Report:
-        served = self._bridge.resources()
-        states = await asyncio.gather(*(_state(each) for each in served.values()))
-        return dict(zip(served, states, strict=True))
+        names = tuple(self._bridge.resources())
+        states = await asyncio.gather(*(self._state(name) for name in names))
+        return dict(zip(names, states, strict=True))
 
-
-async def _state(served: Served) -> str:
-    if served.adapter is None:
-        return "unavailable"
-    if not isinstance(served.adapter, Probes):
+    async def _state(self, resource: str) -> str:
+        try:
+            async with asyncio.timeout(PROBE_WITHIN):
+                await self._bridge.probe(resource)
+        except (BridgeError, TimeoutError):
+            return "unavailable"
         return "ready"
-    try:
-        async with asyncio.timeout(PROBE_WITHIN):
-            await served.adapter.probe()
-    except (BridgeError, TimeoutError):
-        return "unavailable"
-    return "ready"
