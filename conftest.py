@@ -2,7 +2,12 @@
 
 import pytest
 
-pytest_plugins = ["tests.support.fakes", "tests.support.postgres", "tests.support.mariadb"]  # importers last
+pytest_plugins = [
+    "tests.support.fakes",
+    "tests.support.installed",
+    "tests.support.postgres",
+    "tests.support.mariadb",  # imports from postgres, so it comes after it
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
 """The floors of the house: imports go strictly down, and every room says what it is for."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -195,3 +197,27 @@ def test_the_repository_has_one_version() -> None:
 
 def _projects() -> list[Path]:
     return [folder / "pyproject.toml" for folder in ADAPTERS]
+
+
+DISTRIBUTIONS = {"jwt": "pyjwt", "argon2": "argon2-cffi", "re2": "google-re2"}  # where the names differ
+
+
+@pytest.mark.parametrize("folder", [ROOT, *ADAPTERS], ids=lambda folder: folder.name)
+def test_what_is_imported_is_declared(folder: Path) -> None:
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    extras = project.get("optional-dependencies", {})
+    wanted = chain(project["dependencies"], *(extras[name] for name in extras if name not in {"test", "check"}))
+    declared = {_name(requirement) for requirement in wanted}
+    declared |= {"bridge_core", package(folder).name}
+    used = {
+        DISTRIBUTIONS.get(top, top)
+        for path in modules(package(folder)).values()
+        for top in {name.partition(".")[0] for name in imported(path, {})}
+        if top not in sys.stdlib_module_names
+    }
+
+    assert {name.replace("-", "_") for name in used} <= declared
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9_-]", requirement)[0].lower().replace("-", "_")

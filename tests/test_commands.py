@@ -1,0 +1,232 @@
+"""The commands as processes: what they print, how they end, what signals do."""
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bridge_core.cli import FAILED, WRONG
+from tests.support.installed import Commands, Server
+
+SECRET = "n3Xq-7_vbR2kd84mZ0ptWcYyLh5sGaJf"
+WORLD = f"""
+[server]
+port = 0
+drain = 5.0
+pid_file = "bridge.pid"
+[auth]
+secret = "{SECRET}"
+[resources.world]
+adapter = "city"
+[roles.reader.world.cities]
+read = true
+"""
+
+
+def reading(commands: Commands) -> httpx.Client:
+    issued = commands.run("bridgectl", "token", "--role", "reader")
+    assert issued.returncode == 0, issued.stderr
+    return httpx.Client(headers={"authorization": f"Bearer {issued.stdout.strip()}"}, timeout=20)
+
+
+def test_a_configuration_is_served_to_who_has_a_token(commands: Commands) -> None:
+    commands.configure(WORLD)
+
+    with commands.serving() as server, reading(commands) as client:
+        url = server.url()
+        allowed = client.get(f"{url}rest/world/cities")
+        anonymous = httpx.get(f"{url}rest/world/cities")
+
+    assert [city["id"] for city in allowed.json()] == [1, 2, 3]
+    assert anonymous.status_code == 401
+
+
+def test_nothing_listens_but_the_configured_socket(commands: Commands) -> None:
+    commands.configure(WORLD)
+
+    with commands.serving() as server:
+        port = int(server.url().rstrip("/").rpartition(":")[2])
+        assert listening(server.process.pid) == [("127.0.0.1", port)]
+
+
+def listening(pid: int) -> list[tuple[str, int]]:
+    """Return what a process listens on, from what the kernel says."""
+    folder = Path(f"/proc/{pid}")
+    if not folder.exists():
+        pytest.skip("this system has no /proc")
+    own = {str(path.readlink()) for path in (folder / "fd").iterdir()}
+    found = []
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in (folder / "net" / table).read_text().splitlines()[1:]:
+            local, state, inode = (line.split()[index] for index in (1, 3, 9))
+            if f"socket:[{inode}]" in own and state in {"0A", "07"}:
+                address, port = local.split(":")
+                found.append((socket.inet_ntoa(bytes.fromhex(address)[::-1]), int(port, 16)))
+    return found
+
+
+def hold(server: Server, client: httpx.Client, answers: list[int]) -> threading.Thread:
+    """Begin a request that the adapter answers only when the deadline is over."""
+    url = server.url()
+
+    def ask() -> None:
+        try:
+            answers.append(client.get(f"{url}rest/world/cities?id=eq.0", headers={"prefer": "wait=1"}).status_code)
+        except httpx.TransportError:
+            answers.append(0)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    client.get(f"{url}healthz")  # a second connection: the first request is on its way
+    return thread
+
+
+def test_sigterm_lets_requests_end_and_exits_with_zero(commands: Commands) -> None:
+    commands.configure(WORLD)
+    answers: list[int] = []
+
+    with commands.serving() as server, reading(commands) as client:
+        thread = hold(server, client, answers)
+        server.process.send_signal(signal.SIGTERM)
+        thread.join()
+        code = server.process.wait(10)
+
+    assert code == 0
+    assert answers == [504]
+
+
+def test_requests_that_do_not_end_are_cut_off_at_the_drain_deadline(commands: Commands) -> None:
+    commands.configure(WORLD.replace("drain = 5.0", "drain = 1.0"))
+    answers: list[int] = []
+
+    with commands.serving() as server, reading(commands) as client:
+        client.headers["prefer"] = "wait=15"
+        thread = hold(server, client, answers)
+        server.process.send_signal(signal.SIGTERM)
+        code = server.process.wait(10)
+        thread.join()
+
+    assert code == 0
+    assert answers != [200]
+
+
+def test_bridgectl_reload_makes_the_server_read_its_configuration_again(commands: Commands) -> None:
+    commands.configure(WORLD)
+
+    with commands.serving() as server, reading(commands) as client:
+        url = server.url()
+        commands.configure(WORLD.replace("cities]", "towns]").replace('"city"', '"city"\nmodel = "towns"'))
+        done = commands.run("bridgectl", "reload")
+        while "was read again" not in server.said():
+            assert server.process.poll() is None
+        answer = client.get(f"{url}rest/world/towns")
+
+    assert done.returncode == 0
+    assert answer.status_code == 200
+
+
+def test_bridgectl_reload_without_a_server_says_so(commands: Commands) -> None:
+    commands.configure(WORLD)
+    (commands.folder / "bridge.pid").write_text("1\n")  # left behind by a server that was killed
+
+    done = commands.run("bridgectl", "reload")
+
+    assert done.returncode == FAILED
+    assert "no server keeps" in done.stderr
+
+
+def test_a_second_server_with_the_same_pid_file_does_not_start(commands: Commands) -> None:
+    commands.configure(WORLD)
+
+    with commands.serving() as server:
+        server.url()
+        second = commands.run("bridge-serve")
+
+    assert second.returncode == WRONG
+    assert "another server runs" in second.stderr
+
+
+def test_several_workers_share_the_socket_and_one_that_dies_is_replaced(commands: Commands) -> None:
+    commands.configure(WORLD.replace("port = 0", "port = 0\nworkers = 2"))
+
+    with commands.serving() as server, reading(commands) as client:
+        url = server.url()
+        first = children(server.process.pid)
+        os.kill(first[0], signal.SIGKILL)
+        while len(children(server.process.pid)) < 2 or set(children(server.process.pid)) == set(first):
+            assert server.process.poll() is None
+        assert client.get(f"{url}rest/world/cities").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) == 0
+
+    assert len(first) == 2
+
+
+def children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    if not path.exists():
+        pytest.skip("this system does not tell the children of a process")
+    alive = (int(word) for word in path.read_text().split())
+    return [child for child in alive if "State:\tZ" not in Path(f"/proc/{child}/status").read_text()]
+
+
+WRONGS = {
+    "a missing file": (None, "there is no such file"),
+    "an unknown key": (WORLD + "prot = 1", "there is no such key"),
+    "an unreachable backend": (WORLD.replace('"city"', '"city"\nfault = "unavailable"'), "connection refused"),
+    "an unknown field in a rule": (WORLD.replace("read = true", 'read = ["nmae"]'), "has no field 'nmae'"),
+    "a short secret": (WORLD.replace(SECRET, "short"), "is shorter than 32 bytes"),
+    "a taken port": (WORLD.replace("port = 0", "port = TAKEN"), "cannot listen on 127.0.0.1 port"),
+}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("text", "complaint"), WRONGS.values(), ids=WRONGS)
+def test_a_server_that_cannot_start_says_why_in_a_few_lines(
+    commands: Commands, text: str | None, complaint: str, workers: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        if text is not None:
+            port = str(taken.getsockname()[1])
+            commands.configure(text.replace("TAKEN", port).replace("[server]", f"[server]\nworkers = {workers}"))
+        done = commands.run("bridge-serve")
+
+    assert done.returncode == WRONG
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert SECRET not in done.stderr
+
+
+def test_bridgectl_check_prints_what_it_found(commands: Commands) -> None:
+    commands.configure(WORLD)
+
+    done = commands.run("bridgectl", "check")
+
+    assert done.returncode == 0, done.stderr
+    assert "world (city): 1 models: cities" in done.stdout
+
+
+def test_bridgectl_check_reports_every_resource_that_fails(commands: Commands) -> None:
+    fault = '[resources.a]\nadapter = "city"\nfault = "unavailable"\n[resources.b]\nadapter = "city"\nfault = "crash"'
+    commands.configure(WORLD + fault)
+
+    done = commands.run("bridgectl", "check")
+
+    assert done.returncode == FAILED
+    assert "world (city): 1 models" in done.stdout
+    assert "a (city): not available" in done.stderr
+    assert "connection refused" in done.stderr
+    assert "b (city): not available" in done.stderr
+
+
+def test_bridgectl_token_refuses_a_role_that_nobody_wrote_down(commands: Commands) -> None:
+    commands.configure(WORLD)
+
+    done = commands.run("bridgectl", "token", "--role", "raeder")
+
+    assert done.returncode == WRONG
+    assert "there is no role 'raeder' (did you mean 'reader'?); roles: reader" in done.stderr
