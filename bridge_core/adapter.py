@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bridge_core.operations import Create, Delete, Page, Read, Update, Written
@@ -86,12 +87,14 @@ class AdapterContext:
     """What the bridge lends to an adapter for as long as it is open.
 
     `clock` is monotonic seconds; `deadline()` is the moment on that clock when the present request must be done.
+    Relative paths in the settings mean files below `folder`, where plugins.toml is.
     """
 
     resource: str
     threads: ThreadBridge
     clock: Callable[[], float]
     deadline: Callable[[], float]
+    folder: Path = Path()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Final
 
 from bridge_core.adapter import CONTRACT, ENTRY_POINTS, Adapter, AdapterContext, Plugin
@@ -68,6 +69,7 @@ class Opener:
     settings: ResourceSettings
     plugin: Plugin
     options: Any  # an instance of the plugin's settings
+    folder: Path
 
     async def open(self) -> Served:
         """Connect and describe, or raise a BridgeError whose words can be shown to the operator."""
@@ -86,7 +88,7 @@ class Opener:
             raise UpstreamFailed(f"the adapter failed with {type(error).__name__}") from None
 
     async def _opened(self) -> Served:
-        context = AdapterContext(self.name, Threads(self.settings.threads), time.monotonic, deadline)
+        context = AdapterContext(self.name, Threads(self.settings.threads), time.monotonic, deadline, self.folder)
         adapter: Adapter = await self.plugin.connect(self.options, context)
         try:
             models = await described(self.name, adapter)
@@ -144,7 +146,7 @@ def _opener(name: str, settings: ResourceSettings, place: Place, available: Sequ
     found = plugin(settings.adapter, table.inside("adapter"), available)
     common = tuple(ResourceSettings.model_fields)
     options = validated(found.settings, settings.options, Place(table.path, table.location, beside=common))
-    return Opener(name, settings, found, options)
+    return Opener(name, settings, found, options, place.path.parent)
 
 
 def _entry(name: str, place: Place, available: Iterable[EntryPoint]) -> EntryPoint:
