@@ -27,15 +27,27 @@ class Bridge:
     """
 
     def __init__(
-        self, served: Iterable[Served], policy: Policy, *, default: str | None = None, layers: Iterable[Layer] = ()
+        self,
+        served: Iterable[Served],
+        policy: Policy,
+        *,
+        default: str | None = None,
+        layers: Iterable[Layer] = (),
+        inside: Iterable[Layer] = (),
     ) -> None:
-        """Take opened resources; `layers` stand around `authorize`, the first one outermost."""
+        """Take opened resources; `layers` stand around `authorize`, `inside` between it and the router.
+
+        The first one of each is the outermost.
+        """
         self._served: Mapping[str, Served] = MappingProxyType({each.name: each for each in served})
         self._policy = policy
         self._watchers: list[asyncio.Task[None]] = []
         self.default = default
         self.generation = 0
-        handler: Handler = authorize(policy)(router(lambda: self._served))
+        handler: Handler = router(lambda: self._served)
+        for layer in reversed(tuple(inside)):
+            handler = layer(handler)
+        handler = authorize(policy)(handler)
         for layer in reversed(tuple(layers)):
             handler = layer(handler)
         self.handle: Handler = handler

@@ -2,23 +2,23 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from typing import Final
 
 from bridge_core import registry, roles
+from bridge_core.auth.assembly import Auth, open_auth
 from bridge_core.auth.authenticate import Authenticator
-from bridge_core.auth.data_token_kind import DataTokenKind
-from bridge_core.auth.data_tokens import DataTokens
 from bridge_core.bridge import Bridge
 from bridge_core.call import Principal
 from bridge_core.errors import BridgeError
 from bridge_core.registry import Opener
 from bridge_core.settings import ServerSettings, Settings
+from bridge_core.surfaces import auth as auth_surface
 from bridge_core.surfaces import health
+from bridge_core.surfaces.guard import guarded
 from bridge_core.surfaces.http import Authenticate
 from bridge_core.surfaces.rest import RestApp, RestSettings
 from bridge_core.surfaces.routes import Access, Application, Entry, application
@@ -35,6 +35,7 @@ class Generation:
 
     settings: Settings
     bridge: Bridge
+    auth: Auth
     rest: Application
     pages: Application
     running: int = 0
@@ -51,32 +52,37 @@ class Generation:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.bridge.close()
+        await self.auth.close()
 
 
 async def opened(settings: Settings, available: Sequence[EntryPoint], draining: Callable[[], bool]) -> Generation:
     """Open everything that the settings name; raise ConfigurationError where something that is required fails."""
     policy = roles.policy_of(settings)
-    who = authenticate(settings)
     openers = registry.openers(settings, available)
-    bridge = Bridge(await registry.open_all(settings, openers), policy, default=settings.default_resource)
-    try:
+    async with AsyncExitStack() as opening:  # whatever fails: nothing stays open
+        url, folder = settings.store.url.get_secret_value(), settings.path.parent
+        auth = await open_auth(settings.auth, url, folder, default=settings.default_resource)
+        opening.push_async_callback(auth.close)
+        served = await registry.open_all(settings, openers)
+        bridge = Bridge(served, policy, default=settings.default_resource, inside=auth.layers)
+        opening.push_async_callback(bridge.close)
         roles.check(settings, bridge.resources())
-        rest = RestApp(bridge, who, rest_settings(settings.server))
-        table = [Entry(REST, rest, access=Access.POLICY), *health.routes(bridge, draining)]
-        pages = application(table)
-    except BaseException:  # whatever it was: nothing stays open
-        await bridge.close()
-        raise
+        rest = RestApp(bridge, authenticate(auth.authenticator), rest_settings(settings.server))
+        table = [
+            Entry(REST, rest, access=Access.POLICY),
+            *auth_surface.routes(auth),
+            *health.routes(bridge, draining),
+        ]
+        pages = guarded(application(table))
+        opening.pop_all()
     bridge.watch()
     failed = [opener for opener in openers if bridge.resources()[opener.name].adapter is None]
     tasks = [asyncio.create_task(_open_later(opener, bridge)) for opener in failed]
-    return Generation(settings, bridge, rest, pages, tasks=tasks)
+    return Generation(settings, bridge, auth, guarded(rest), pages, tasks=tasks)
 
 
-def authenticate(settings: Settings) -> Authenticate:
-    """Return what finds out who asks."""
-    kinds = [DataTokenKind(DataTokens(settings.auth, time.time))] if settings.auth.secret is not None else []
-    authenticator = Authenticator(kinds)
+def authenticate(authenticator: Authenticator) -> Authenticate:
+    """Return what finds out who asks, at once where that is remembered."""
 
     def who(authorization: str | None, apikey: str | None) -> Awaitable[Principal] | Principal:
         known = authenticator.remembered(authorization)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +21,13 @@ from bridge_core.auth.oidc import OidcKind
 from bridge_core.auth.outgoing import Outgoing
 from bridge_core.auth.project_auth import ProjectAuth
 from bridge_core.auth.project_token_kind import JetBearerKind, ProjectTokenKind
-from bridge_core.auth.settings import AuthSettings, JetSettings
+from bridge_core.auth.settings import AuditSettings, AuthSettings, JetSettings
 from bridge_core.auth.standing import StoreStanding
+from bridge_core.call import Layer
 from bridge_core.errors import ConfigurationError
+from bridge_core.layers.audit import Redaction, audit
 from bridge_core.store import values
+from bridge_core.store.audit import StoreTrail
 from bridge_core.store.engine import Store, open_store
 
 SQLITE: Final = "sqlite:///"
@@ -40,10 +43,14 @@ class Auth:
     login: Login | None
     follower: Follower
     outgoing: list[Outgoing] = field(default_factory=list)
+    trail: StoreTrail | None = None
+    layers: tuple[Layer, ...] = ()
 
     async def close(self) -> None:
         """Stop following and close every connection."""
         await self.follower.close()
+        if self.trail is not None:
+            await self.trail.close()
         if self.login is not None:
             self.login.passwords.close()
         await asyncio.gather(*(each.close() for each in self.outgoing))
@@ -81,7 +88,15 @@ async def open_auth(
         await store.close()
         raise
     follower.start()
-    return Auth(store, authenticator, addresses, login, follower, outgoing)
+    auth = Auth(store, authenticator, addresses, login, follower, outgoing)
+    return _audited(auth, settings.audit, clock) if settings.audit.enabled else auth
+
+
+def _audited(auth: Auth, settings: AuditSettings, clock: Callable[[], float]) -> Auth:
+    trail = StoreTrail(auth.store)
+    trail.start()
+    redaction = Redaction(frozenset(settings.redact))
+    return replace(auth, trail=trail, layers=(audit(trail, redaction, clock, before=settings.before),))
 
 
 def _oidc(settings: AuthSettings, outgoing: list[Outgoing], clock: Callable[[], float]) -> list[Kind]:

@@ -56,12 +56,16 @@ def unauthenticated() -> Unauthenticated:
     )
 
 
-def from_request(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> tuple[str | None, str | None]:
-    """Return the values of `Authorization` and `apikey`; two of a kind are refused, and so is a credential in a URL."""
-    if query and _IN_URL.search(query):
+def refuse_in_url(query: bytes) -> None:
+    """Raise Malformed where a query string carries a credential: it would end up in logs and histories."""
+    if _IN_URL.search(query):
         raise Malformed(
             "a credential in the URL is not taken", hint="send it in the header Authorization and consider it leaked"
         )
+
+
+def from_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | None]:
+    """Return the values of `Authorization` and `apikey`; two of a kind are refused."""
     authorization: str | None = None
     apikey: str | None = None
     for name, value in headers:

@@ -75,6 +75,7 @@ class AuditSettings(_Table):
 
     enabled: bool = True
     redact: tuple[str, ...] = Field(default=(), description="fields (`field` or `resource.model.field`) never recorded")
+    before: bool = Field(default=False, description="read records before they change, to record what was there")
     keep_days: int = Field(default=365, ge=1)
 
 

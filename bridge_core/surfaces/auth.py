@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from bridge_core.auth.assembly import Auth
 from bridge_core.auth.compact import Damaged, strict_object
-from bridge_core.auth.credentials import from_request, unauthenticated
+from bridge_core.auth.credentials import from_headers, unauthenticated
 from bridge_core.auth.login import Login, Pair
 from bridge_core.errors import BridgeError, Malformed, NotAllowed, TooLarge
 from bridge_core.surfaces.http import problem_body, problem_headers, status_of, unexpected
@@ -46,7 +46,8 @@ def _application(auth: Auth, answer: _Answering) -> Application:
 
 async def _answered(auth: Auth, answer: _Answering, request: Request) -> Response:
     try:
-        _without_url_credentials(request)
+        if request.scope["query_string"]:
+            raise Malformed("this path takes no query", hint="credentials go into the body or the header Authorization")
         return await answer(auth, request)
     except BridgeError as error:
         return _problem(error)
@@ -73,7 +74,7 @@ async def _refresh(auth: Auth, request: Request) -> Response:
 
 
 async def _log_out(auth: Auth, request: Request) -> Response:
-    authorization, _ = from_request(request.scope["headers"], b"")
+    authorization, _ = from_headers(request.scope["headers"])
     if authorization is None:
         raise unauthenticated()
     await _login(auth).log_out(authorization)
@@ -81,18 +82,11 @@ async def _log_out(auth: Auth, request: Request) -> Response:
 
 
 async def _me(auth: Auth, request: Request) -> Response:
-    principal = await auth.authenticator.authenticate(*from_request(request.scope["headers"], b""))
+    principal = await auth.authenticator.authenticate(*from_headers(request.scope["headers"]))
     if principal.anonymous:
         raise unauthenticated()
     body = {"subject": principal.subject, "roles": list(principal.roles), "claims": dict(principal.claims)}
     return JSONResponse(body, headers=_PRIVATE)
-
-
-def _without_url_credentials(request: Request) -> None:
-    query = request.scope["query_string"]
-    from_request((), query)
-    if query:
-        raise Malformed("this path takes no query", hint="send credentials in the body or in the header Authorization")
 
 
 def _login(auth: Auth) -> Login:
