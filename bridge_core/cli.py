@@ -1,6 +1,7 @@
 """The commands: `bridge-serve` runs the server, `bridgectl` does everything else."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -15,10 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bridge_core import process, registry, roles, server
 from bridge_core.auth.data_tokens import DataTokens
+from bridge_core.call import ANONYMOUS, Principal
 from bridge_core.config import load, suggestion
 from bridge_core.demo import RESOURCE, ROLE, lines_to_try, prepare
 from bridge_core.demo.shop import expected_rows
 from bridge_core.errors import BridgeError, ConfigurationError
+from bridge_core.explain import Question
+from bridge_core.explain import explain as explained
 from bridge_core.router import Served
 from bridge_core.settings import ServerSettings, Settings
 
@@ -26,6 +30,8 @@ WRONG: Final = process.CANNOT_START  # the configuration or the command must cha
 FAILED: Final = 1  # something that was asked for is not there now
 
 Config = Annotated[Path, typer.Argument(help="The configuration file.", metavar="PLUGINS.TOML")]
+Roles = Annotated[list[str] | None, typer.Option("--role", help="A role of the caller; more than once for several.")]
+Claims = Annotated[list[str] | None, typer.Option("--claim", help="name=value, for row rules; more than once.")]
 DEFAULT: Final = Path("plugins.toml")
 
 control = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after a Bridge server.")
@@ -106,23 +112,43 @@ def reload(config: Config = DEFAULT) -> None:
 
 
 @control.command()
+def explain(
+    target: Annotated[str, typer.Argument(help="Path and query: '/rest/shop/customers?limit=5'.")],
+    config: Config = DEFAULT,
+    method: Annotated[str, typer.Option(help="GET, POST, PATCH, PUT or DELETE.")] = "GET",
+    body: Annotated[str, typer.Option(help="The body of a write.")] = "",
+    role: Roles = None,
+    claim: Claims = None,
+) -> None:
+    """Show the plan of a request and what the backend would be sent, without running it."""
+    with speaking():
+        settings = load(config)
+        claims = dict(_pair(text) for text in claim or ())
+        roles_of_caller = _known(role, settings)
+        caller = Principal("bridgectl", roles_of_caller, claims) if roles_of_caller else ANONYMOUS
+        question = Question(method, target, body.encode())
+        found = process.run(explained(settings, registry.installed(), question, caller))
+        if found.plan is None:
+            typer.echo(found.answer, err=True)
+            raise typer.Exit(FAILED)
+        typer.echo(json.dumps(found.plan, indent=2))
+        for statement in found.statements:
+            typer.echo(statement)
+
+
+@control.command()
 def token(
     config: Config = DEFAULT,
-    role: Annotated[list[str] | None, typer.Option(help="A role of the bearer; more than once for several.")] = None,
+    role: Roles = None,
     subject: Annotated[str, typer.Option(help="Who bears it.")] = "bridgectl",
-    claim: Annotated[list[str] | None, typer.Option(help="name=value, for row rules.")] = None,
+    claim: Claims = None,
 ) -> None:
     """Issue a data token and print it."""
     with speaking():
         settings = load(config)
-        unknown = [name for name in role or () if name not in settings.roles]
-        if unknown:
-            near = suggestion(unknown[0], settings.roles)
-            known = ", ".join(settings.roles) or "none"
-            raise ConfigurationError(f"{config}: there is no role {unknown[0]!r}{near}; roles: {known}")
         tokens = DataTokens(settings.auth, time.time)
         claims = dict(_pair(text) for text in claim or ())
-        typer.echo(tokens.issue(subject, roles=tuple(role or ()), claims=claims))
+        typer.echo(tokens.issue(subject, roles=_known(role, settings), claims=claims))
 
 
 @control.command()
@@ -201,6 +227,14 @@ def _bound_somewhere(settings: ServerSettings) -> socket.socket:
 def _pid_file(settings: Settings) -> Path | None:
     name = settings.server.pid_file
     return settings.path.parent / name if name else None
+
+
+def _known(names: list[str] | None, settings: Settings) -> tuple[str, ...]:
+    for name in names or ():
+        if name not in settings.roles:
+            near, known = suggestion(name, settings.roles), ", ".join(settings.roles) or "none"
+            raise ConfigurationError(f"{settings.path}: there is no role {name!r}{near}; roles: {known}")
+    return tuple(names or ())
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bridge_core.errors import ConfigurationError
+
+T = TypeVar("T")
 
 CANNOT_START: Final = 2  # exit code: no use in trying again
 SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
@@ -21,10 +23,10 @@ SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal
 _log = logging.getLogger(__name__)
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
+def run(main: Coroutine[Any, Any, T]) -> T:
     """Run the main task of a process on the fastest event loop that there is."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main)
+        return runner.run(main)
 
 
 def supervise(work: Callable[[], int], count: int) -> int:

@@ -35,7 +35,7 @@ FLOORS = (  # from the ground up; rooms of one floor do not import each other
     {"registry", "roles"},
     {"surfaces", "testing"},
     {"generation"},
-    {"demo", "process", "server"},
+    {"demo", "explain", "process", "server"},
     {"cli"},
 )
 WEB = {"starlette", "uvicorn", "httptools"}

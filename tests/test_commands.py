@@ -1,5 +1,6 @@
 """The commands as processes: what they print, how they end, what signals do."""
 
+import json
 import os
 import signal
 import socket
@@ -230,3 +231,34 @@ def test_bridgectl_token_refuses_a_role_that_nobody_wrote_down(commands: Command
 
     assert done.returncode == WRONG
     assert "there is no role 'raeder' (did you mean 'reader'?); roles: reader" in done.stderr
+
+
+def test_bridgectl_explain_shows_the_plan_and_does_not_run_it(commands: Commands) -> None:
+    commands.configure(WORLD)
+
+    done = commands.run("bridgectl", "explain", "/rest/world/cities?id=gt.1&order=name", "--role", "reader")
+
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["model"] == "cities"
+    assert plan["sent"]
+    assert "Lyon" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "role", "code"),
+    [
+        ("/rest/world/cities?idd=gt.1", "reader", "42703"),
+        ("/rest/world/towns", "reader", "PGRST205"),
+        ("/rest/world/cities", None, "42501"),
+    ],
+)
+def test_bridgectl_explain_says_what_the_caller_would_be_told(
+    commands: Commands, target: str, role: str | None, code: str
+) -> None:
+    commands.configure(WORLD)
+
+    done = commands.run("bridgectl", "explain", target, *(("--role", role) if role else ()))
+
+    assert done.returncode == FAILED
+    assert json.loads(done.stderr)["code"] == code
