@@ -142,8 +142,6 @@ def _table(found: Found, metadata: MetaData, *, qualified: bool) -> Table:
                 found.types[field.name],
                 key=field.name,
                 nullable=field.nullable,
-                primary_key=field.name in found.key,
-                autoincrement=False,
             )
             for field in found.fields
         ),
