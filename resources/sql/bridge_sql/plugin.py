@@ -5,9 +5,12 @@ from typing import Annotated
 from bridge_sql.pg_pool import Pool, PoolSettings
 from bridge_sql.pg_watch import Watch
 from bridge_sql.postgresql import PostgresAdapter
+from bridge_sql.sqlite_plugin import sqlite
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bridge_core.adapter import Adapter, AdapterContext, Plugin
+
+__all__ = ["postgresql", "sqlite"]
 
 
 class PostgresSettings(BaseModel):
