@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.support.fakes",
     "tests.support.installed",
     "tests.support.postgres",
+    "tests.support.provider",
     "tests.support.mariadb",  # imports from postgres, so it comes after it
 ]
 

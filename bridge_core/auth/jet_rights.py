@@ -84,6 +84,8 @@ def _permissions(items: Iterable[Any], own_hash: str | None) -> Iterator[Permiss
             raise Damaged
         kind, thing, actions = (item.get(f"permission_{name}") for name in ("type", "object", "actions"))
         bound = item.get("resource_token_hash")
+        if not isinstance(bound, str | None):
+            raise Damaged
         if not (isinstance(kind, str) and isinstance(thing, str) and isinstance(actions, str)):
             raise Damaged
         if kind != "model" or bound is None or bound == own_hash:

@@ -14,24 +14,7 @@ from bridge_core.auth.data_tokens import REFRESH, DataTokens
 from bridge_core.auth.settings import AuthSettings, signing_key
 from bridge_core.call import ANONYMOUS
 from bridge_core.errors import ConfigurationError, Unauthenticated
-
-SECRET = "q8Zb3vK1nT7xW5cJ2mR9dL4hF6gP0sYaUeIoBtXk"
-NOW = 1_800_000_000.0
-
-
-class Clock:
-    """Time that a test moves by hand."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.auth.conftest import NOW, SECRET, Clock
 
 
 @pytest.fixture
