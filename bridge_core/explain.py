@@ -53,7 +53,9 @@ async def _explained(bridge: Bridge, settings: Settings, question: Question, pri
     async def handle(call: Call) -> Answer:
         plan = await bridge.explain(call)
         adapter = bridge.resources()[call.operation.model.resource].adapter
-        statements = [await adapter.explain(each) for each in plan.sent] if isinstance(adapter, NativeExplain) else []
+        statements: list[str] = []
+        if adapter is not None and isinstance(adapter, NativeExplain):
+            statements = [await adapter.explain(each) for each in plan.sent]
         found.append(Explanation(plan.described(), statements))
         raise Refused("explained, not run")
 

@@ -250,7 +250,7 @@ def test_bridgectl_explain_shows_the_plan_and_does_not_run_it(commands: Commands
     [
         ("/rest/world/cities?idd=gt.1", "reader", "42703"),
         ("/rest/world/towns", "reader", "PGRST205"),
-        ("/rest/world/cities", None, "42501"),
+        ("/rest/world/cities", None, "PGRST302"),
     ],
 )
 def test_bridgectl_explain_says_what_the_caller_would_be_told(
