@@ -15,6 +15,7 @@ from bridge_core.errors import (
     NotAllowed,
     Outcome,
     Rejected,
+    TooLarge,
     Unavailable,
     UnknownName,
     UpstreamFailed,
@@ -75,6 +76,10 @@ def _repeat(message: str, state: str, hint: str | None) -> BridgeError:
     return Unavailable("the database undid this because of another transaction: send it again", code=state)
 
 
+def _too_large(message: str, state: str, hint: str | None) -> BridgeError:
+    return TooLarge(message, code=state)
+
+
 def _broken(message: str, state: str, hint: str | None) -> BridgeError:
     return UpstreamFailed("the database could not carry out the statement", code=state)
 
@@ -111,9 +116,10 @@ _CLASSES: Final[tuple[tuple[str, _Make], ...]] = (
     ("53", _busy),
     ("22", _bad_value),
     ("23", _bad_value),
+    ("54", _too_large),
     ("28", _forbidden),
     ("0L", _forbidden),
     ("0P", _forbidden),
-    *((prefix, _broken) for prefix in ("09", "25", "2D", "38", "39", "3B", "40", "54", "55", "57", "58", "F0")),
+    *((prefix, _broken) for prefix in ("09", "25", "2D", "38", "39", "3B", "40", "55", "57", "58", "F0")),
     *((prefix, _broken) for prefix in ("HV", "P0", "XX")),
 )

@@ -109,15 +109,24 @@ class PgStrategy:
     def _several(
         self, operand: ColumnElement[Any], condition: Condition, type_: PgType, slot: int
     ) -> ColumnElement[Any]:
-        if type_.array is None:
-            raise Refused(f"{condition.op}: PostgreSQL has no array of {type_.name}")
         values: ColumnElement[Any] = self._binds.value(slot, TEXTS, texts)
+        if type_.array is None:
+            return self._among(operand, condition, values, type_)
         if condition.op not in _PATTERNS:
             values = sa.cast(values, Native(type_.array))
         if condition.op is Op.IN:
             return operand == sa.func.any(values)
         together = sa.func.any if condition.quantifier is Quantifier.ANY else sa.func.all
         return operand.op(OPERATORS[condition.op], is_comparison=True)(together(values))
+
+    def _among(
+        self, operand: ColumnElement[Any], condition: Condition, values: ColumnElement[Any], type_: PgType
+    ) -> ColumnElement[Any]:
+        """Compare with values of a type that has no arrays, such as an array itself."""
+        if condition.op is not Op.IN:
+            raise Refused(f"{condition.op}: values of {type_.base} cannot be compared with several at once")
+        each = sa.func.unnest(values).column_valued("bridge each")
+        return operand.in_(sa.select(sa.cast(each, Native(type_.name))))
 
     def _search(self, operand: ColumnElement[Any], condition: Condition, slot: int) -> ColumnElement[Any]:
         language = (

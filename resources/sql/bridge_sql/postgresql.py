@@ -17,13 +17,14 @@ from bridge_sql.reflect import Catalogue
 from bridge_sql.shape import create_shape, delete_shape, read_shape, update_shape
 from bridge_sql.statement import Statement
 
-from bridge_core.errors import BridgeError, UnknownName
+from bridge_core.errors import BridgeError, Conflict, UnknownName, UpstreamFailed
 from bridge_core.operations import Create, Delete, Missing, Page, Read, Update, Written
 from bridge_core.query import Counting, Slice
 from bridge_core.schema import Model
 from bridge_core.values import encode
 
 _Run = Callable[[str, Sequence[object]], Awaitable[Any]]
+_TWICE: Final = "21000"  # "ON CONFLICT DO UPDATE command cannot affect row a second time"
 _STATEMENTS: Final = 2_000  # compiled statements that are kept
 
 
@@ -57,11 +58,12 @@ class PostgresAdapter:
 
     async def create(self, op: Create, /) -> Written:
         """Insert or upsert. Records that leave different fields to their defaults take a statement each run."""
-        runs = list(_runs(op))
-        if len(runs) == 1 and not guarded(op):
-            return await self._insert(runs[0], self._alone)
-        async with self._transaction(op) as run:
-            return checked(op, joined(op, [await self._insert(part, run) for part in runs]))
+        try:
+            return await self._create(op, list(_runs(op)))
+        except UpstreamFailed as failure:
+            if failure.code != _TWICE:
+                raise
+            raise Conflict("two of the records have the same key", code=_TWICE) from failure
 
     async def update(self, op: Update, /) -> Written:
         """Update by filter in one statement."""
@@ -138,6 +140,12 @@ class PostgresAdapter:
         except UnknownName:
             self._watch.stale()
             raise
+
+    async def _create(self, op: Create, runs: Sequence[Create]) -> Written:
+        if len(runs) == 1 and not guarded(op):
+            return await self._insert(runs[0], self._alone)
+        async with self._transaction(op) as run:
+            return checked(op, joined(op, [await self._insert(part, run) for part in runs]))
 
     async def _insert(self, op: Create, run: _Run) -> Written:
         values: list[object] = [encode(op.records).decode()]

@@ -159,6 +159,7 @@ async def test_records_are_typed_when_no_json_is_asked_for(shared: PostgresAdapt
         (Or(()), []),
         (_where("since", Op.EQ, "infinity"), [3]),
         (_where("id", Op.IN, ()), []),
+        (_where("tags", Op.IN, ("{a,b}", "{c}")), [1]),
     ],
 )
 async def test_a_filter_finds_what_it_says(shared: PostgresAdapter, where: Any, ids: list[int]) -> None:
@@ -232,6 +233,19 @@ async def test_an_upsert_tells_new_records_from_old_ones(adapter: PostgresAdapte
 
     assert (merged.affected, merged.inserted) == (2, 1)
     assert (skipped.affected, skipped.inserted) == (0, 0)
+
+
+@pytest.mark.parametrize("options", [BACK, WriteOptions(dry_run=True)])
+async def test_an_upsert_that_names_one_record_twice_is_a_conflict(
+    adapter: PostgresAdapter, options: WriteOptions
+) -> None:
+    records = [{"name": "ada", "owner": "x"}, {"name": "ada", "owner": "y"}]
+    upsert = Upsert(Resolution.MERGE, ("name",))
+
+    with pytest.raises(Conflict):
+        await adapter.create(
+            Create(await _model(adapter, "person"), records, ("name", "owner"), upsert=upsert, options=options)
+        )
 
 
 async def test_an_upsert_never_overwrites_a_record_outside_of_scope(adapter: PostgresAdapter, url: str) -> None:
