@@ -1,10 +1,11 @@
 """The contract of an adapter: describe, read, create, update, delete, close; everything else is optional."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from bridge_core.errors import Outcome
 from bridge_core.operations import Create, Delete, Page, Read, Update, Written
 from bridge_core.schema import Model
 
@@ -74,6 +75,60 @@ class NativeExplain(Protocol):
         ...
 
 
+@runtime_checkable
+class Transactions(Protocol):
+    """An adapter that can tell afterwards what became of a write whose answer was lost.
+
+    Such an adapter honours `WriteOptions.witness`: before a write becomes final, it calls it with a token and with the
+    answer that will hold; if that raises, nothing is applied.
+    """
+
+    async def outcome_of(self, token: str, /) -> Outcome | None:
+        """Return what became of the write with this token; None: it is still under way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many units of a quota may be spent: `number` per so many seconds, up to `burst` of them at once."""
+
+    number: float
+    per: float = 1.0  # seconds
+    burst: float | None = None  # None: as many as in one period
+
+    def shared(self, parts: int) -> "Rate":
+        """Return what each of so many processes may spend, so that all together keep the rate."""
+        burst = self.number if self.burst is None else self.burst
+        return Rate(self.number / parts, self.per, max(1.0, burst / parts))
+
+
+class Budget(Protocol):
+    """The quotas of one resource, by scope; the scopes are those of `Plugin.rates`."""
+
+    async def spend(self, scope: str, units: float = 1.0) -> None:
+        """Wait until so much may be spent; raise RateLimited where that is beyond the deadline."""
+        ...
+
+    def pause(self, scope: str, seconds: float) -> None:
+        """Spend nothing for a while: the backend said that the quota is used up."""
+        ...
+
+
+class Unlimited:
+    """A budget without bounds, for tests of adapters."""
+
+    async def spend(self, scope: str, units: float = 1.0) -> None:
+        """Spend it."""
+
+    def pause(self, scope: str, seconds: float) -> None:
+        """Go on."""
+
+
+def no_rates(settings: Any) -> Mapping[str, Rate]:
+    """Declare no quota."""
+    return {}
+
+
 class ThreadBridge(Protocol):
     """Runs blocking calls of an SDK beside the event loop, a bounded number at once."""
 
@@ -95,6 +150,7 @@ class AdapterContext:
     clock: Callable[[], float]
     deadline: Callable[[], float]
     folder: Path = Path()
+    budget: Budget = Unlimited()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +159,12 @@ class Plugin:
 
     `settings` is a pydantic model that forbids unknown keys: the resource's table in plugins.toml is validated by it.
     `connect` opens the adapter; it raises ConfigurationError when the settings cannot work and Unavailable when the
-    backend cannot be reached now.
+    backend cannot be reached now. `rates` are the quotas of the backend by scope, for these settings: the adapter
+    spends them through `AdapterContext.budget`, but for the scope `call`, which every call of the adapter spends.
     """
 
     name: str
     settings: type[Any]  # a pydantic BaseModel; named loosely so that the contract needs no import of it
     connect: Callable[[Any, AdapterContext], Awaitable[Adapter]]
     contract: int = CONTRACT
+    rates: Callable[[Any], Mapping[str, Rate]] = no_rates

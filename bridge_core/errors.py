@@ -17,6 +17,7 @@
     │   └── Forbidden            the credential is good, the right is missing
     ├── Unavailable              try again later; nothing is wrong with the request
     │   ├── RateLimited          a quota is used up
+    │   ├── Saturated            a bound of the bridge's own is reached; the backend may be well
     │   └── DeadlineExceeded     the time of the request is used up
     ├── UpstreamFailed           the backend answered with a failure of its own
     └── ConfigurationError       the operator must change plugins.toml or the environment
@@ -26,7 +27,9 @@ dialect understand it on every backend), else a code of ours that begins with `B
 """
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_SOON: Final = 1.0  # seconds after which to try again, where nobody says
 
 
 class Outcome(StrEnum):
@@ -152,19 +155,42 @@ class Unavailable(BridgeError):
         self,
         message: str,
         *,
-        retry_after: float = 1.0,
+        retry_after: float | None = None,
         code: str | None = None,
         hint: str | None = None,
         outcome: Outcome = Outcome.NOT_APPLIED,
     ) -> None:
         super().__init__(message, code=code, hint=hint, outcome=outcome)
-        self.retry_after = retry_after  # seconds
+        self.retry_after = _SOON if retry_after is None else retry_after  # seconds
+        self.told = retry_after is not None  # whether somebody said so, or it is only a guess
 
 
 class RateLimited(Unavailable):
-    """A quota of the backend, or of this server, is used up for now."""
+    """A quota of the backend, or of this server, is used up for now.
+
+    `scope` names the quota, as the adapter declares it; None: that of every call.
+    """
 
     default_code = "BRG429"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        scope: str | None = None,
+        retry_after: float | None = None,
+        code: str | None = None,
+        hint: str | None = None,
+        outcome: Outcome = Outcome.NOT_APPLIED,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after, code=code, hint=hint, outcome=outcome)
+        self.scope = scope
+
+
+class Saturated(Unavailable):
+    """A bound of the bridge's own is reached, such as a pool: the backend may be well."""
+
+    default_code = "BRG503"
 
 
 class DeadlineExceeded(Unavailable):

@@ -4,8 +4,8 @@ A surface makes an operation, layers wrap it, the router carries it, an adapter 
 adds: records outside of it do not exist for this operation.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TypeAlias
 
@@ -112,7 +112,8 @@ class WriteOptions:
     """What all writes have in common.
 
     `returning` None: no records are wanted back; empty: every readable field. `dry_run`: do it, answer, undo it.
-    `key`: the caller's idempotency key, or one minted for this request. `etags`: versions that the record may have.
+    `key`: the caller's idempotency key; an adapter gets one that the bridge minted for it. `etags`: versions that the
+    record may have. `witness` is for adapters that are `Transactions`.
     """
 
     returning: tuple[Column, ...] | None = None
@@ -124,6 +125,7 @@ class WriteOptions:
     key: str | None = None
     etags: tuple[str, ...] | None = None
     max_scan: int | None = None
+    witness: "Witness | None" = field(default=None, compare=False, repr=False)
 
 
 PLAIN = WriteOptions()
@@ -218,7 +220,7 @@ class Written:
 
     `affected` records were changed, `inserted` of them are new. `page` holds them where they were wanted back;
     `keys` are theirs where the backend can tell. `failures` says which records of a batch were not applied, by
-    position, where nothing atomic exists.
+    position, where nothing atomic exists. `replayed`: this is the answer to an earlier try under the same key.
     """
 
     affected: int
@@ -227,6 +229,9 @@ class Written:
     keys: Sequence[Record] = ()
     outcome: Outcome = Outcome.APPLIED
     failures: Mapping[int, str] | None = None
+    replayed: bool = False
 
 
 Answer: TypeAlias = Page | Written
+Witness: TypeAlias = Callable[[str, Written], Awaitable[None]]
+"""Takes down the token of a write, and the answer to it, before the write becomes final."""

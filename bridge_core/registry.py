@@ -5,12 +5,13 @@ import logging
 import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import invalidate_caches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
 
-from bridge_core.adapter import CONTRACT, ENTRY_POINTS, Adapter, AdapterContext, Plugin
+from bridge_core.adapter import CONTRACT, ENTRY_POINTS, Adapter, AdapterContext, Plugin, Rate
 from bridge_core.bridge import described
 from bridge_core.call import deadline
 from bridge_core.config import Place, suggestion, validated
@@ -18,7 +19,7 @@ from bridge_core.errors import BridgeError, ConfigurationError, Unavailable, Ups
 from bridge_core.planner import Limits
 from bridge_core.router import Served
 from bridge_core.settings import ResourceSettings, Settings
-from bridge_core.upstream import Threads
+from bridge_core.upstream import CALL, Bounds, Budgets, Threads, Upstream
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ def plugin(name: str, place: Place, available: Iterable[EntryPoint]) -> Plugin:
         raise _missing_driver(name, entry, error, place) from error
     except AttributeError as error:
         raise ConfigurationError(f"{place}: {_source(entry)} has no {entry.value}", hint="reinstall it") from error
+    except Exception as error:  # what is installed can fail in any way while it is imported
+        said = f"{place}: the adapter {name!r} fails with {type(error).__name__} while it is imported"
+        raise ConfigurationError(said, hint=f"pip install --upgrade {_source(entry)}") from error
     if not isinstance(found, Plugin):
         raise ConfigurationError(
             f"{place}: {entry.value} of {_source(entry)} is no Plugin",
@@ -63,13 +67,35 @@ def plugin(name: str, place: Place, available: Iterable[EntryPoint]) -> Plugin:
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """One table `[resources.NAME]`, checked and ready to be opened."""
+    """One table `[resources.NAME]`, checked as far as its plugin could be loaded, and ready to be opened."""
 
     name: str
     settings: ResourceSettings
-    plugin: Plugin
-    options: Any  # an instance of the plugin's settings
+    place: Place
+    available: Sequence[EntryPoint]
     folder: Path
+    processes: int = 1  # that share the quotas
+
+    def load(self) -> tuple[Plugin, Any, Mapping[str, Rate]]:
+        """Return the plugin, its settings and its quotas, or raise ConfigurationError."""
+        invalidate_caches()  # what was not installed at the start may be by now
+        found = plugin(self.settings.adapter, self.place.inside("adapter"), (*self.available, *installed()))
+        return found, *self.checked(found)
+
+    def checked(self, found: Plugin) -> tuple[Any, Mapping[str, Rate]]:
+        """Check the table against its plugin; raise ConfigurationError for whatever is wrong in it."""
+        beside = tuple(ResourceSettings.model_fields)
+        options = validated(found.settings, self.settings.options, replace(self.place, beside=beside))
+        declared = found.rates(options)
+        configured = self.settings.limits.rates
+        for scope in configured:
+            if scope not in (*declared, CALL):
+                near = suggestion(scope, (*declared, CALL))
+                known = ", ".join(sorted({*declared, CALL}))
+                where = self.place.inside("limits", "rates", scope)
+                raise ConfigurationError(f"{where}: the adapter has no such quota{near}; quotas: {known}")
+        chosen = {scope: Rate(each.number, each.per, each.burst) for scope, each in configured.items()}
+        return options, {scope: rate.shared(self.processes) for scope, rate in {**declared, **chosen}.items()}
 
     async def open(self) -> Served:
         """Connect and describe, or raise a BridgeError whose words can be shown to the operator."""
@@ -88,23 +114,39 @@ class Opener:
             raise UpstreamFailed(f"the adapter failed with {type(error).__name__}") from None
 
     async def _opened(self) -> Served:
-        context = AdapterContext(self.name, Threads(self.settings.threads), time.monotonic, deadline, self.folder)
-        adapter: Adapter = await self.plugin.connect(self.options, context)
+        found, options, rates = self.load()
+        budgets = Budgets(rates)
+        threads = Threads(self.settings.threads)
+        context = AdapterContext(self.name, threads, time.monotonic, deadline, self.folder, budgets)
+        adapter: Adapter = await found.connect(options, context)
         try:
             models = await described(self.name, adapter)
         except BaseException:  # whatever ended it, also a cancellation: what was opened is closed
             await adapter.close()
             raise
-        return Served(self.name, adapter, models, Limits(self.settings.max_scan))
+        limits = self.settings.limits
+        upstream = Upstream(self.name, adapter, Bounds(limits.calls, limits.patience, limits.retries), budgets)
+        return Served(self.name, adapter, models, Limits(self.settings.max_scan), upstream=upstream)
 
 
 def openers(settings: Settings, available: Sequence[EntryPoint]) -> Sequence[Opener]:
-    """Check every resource without opening it; raise ConfigurationError with all that is wrong."""
+    """Check every resource without opening it; raise ConfigurationError with all that is wrong.
+
+    A plugin that does not load stops nothing where its resource is not required: `open` then says why.
+    """
     found: list[Opener] = []
     wrong: list[ConfigurationError] = []
     for name, resource in settings.resources.items():
+        place = Place(settings.path).inside("resources", name)
+        opener = Opener(name, resource, place, available, settings.path.parent, settings.server.workers)
+        found.append(opener)
         try:
-            found.append(_opener(name, resource, Place(settings.path), available))
+            loaded = plugin(resource.adapter, place.inside("adapter"), available)
+        except ConfigurationError as error:
+            wrong += [error] if resource.required else []
+            continue
+        try:
+            opener.checked(loaded)
         except ConfigurationError as error:
             wrong.append(error)
     if wrong:
@@ -139,14 +181,6 @@ def together(errors: Sequence[ConfigurationError]) -> ConfigurationError:
     if len(errors) == 1:
         return errors[0]
     return ConfigurationError("\n".join(f"{e.message}\n  {e.hint}" if e.hint else e.message for e in errors))
-
-
-def _opener(name: str, settings: ResourceSettings, place: Place, available: Sequence[EntryPoint]) -> Opener:
-    table = place.inside("resources", name)
-    found = plugin(settings.adapter, table.inside("adapter"), available)
-    common = tuple(ResourceSettings.model_fields)
-    options = validated(found.settings, settings.options, Place(table.path, table.location, beside=common))
-    return Opener(name, settings, found, options, place.path.parent)
 
 
 def _entry(name: str, place: Place, available: Iterable[EntryPoint]) -> EntryPoint:

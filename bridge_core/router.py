@@ -15,13 +15,17 @@ from bridge_core.schema import Model
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One resource as it is served now. `failure` says why there is no adapter, where there is none."""
+    """One resource as it is served now. `failure` says why there is no adapter, where there is none.
+
+    `upstream` is the adapter within its bounds; without it the adapter is called directly.
+    """
 
     name: str
     adapter: Adapter | None
     models: Mapping[str, Model]
     limits: Limits = Limits()
     failure: BridgeError | None = None
+    upstream: Adapter | None = None
 
 
 def router(served: Callable[[], Mapping[str, Served]]) -> Handler:
@@ -49,7 +53,8 @@ def _resource(served: Mapping[str, Served], name: str) -> Served:
 
 
 def _adapter(resource: Served) -> Adapter:
-    if resource.adapter is not None:
-        return resource.adapter
+    adapter = resource.upstream or resource.adapter
+    if adapter is not None:
+        return adapter
     assert resource.failure is not None  # a resource has an adapter or a reason why not
     raise resource.failure

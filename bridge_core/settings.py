@@ -47,6 +47,23 @@ class StoreSettings(Table):
     url: SecretStr = SecretStr("sqlite:///bridge.db")
 
 
+class RateSettings(Table):
+    """`[resources.NAME.limits.rates.SCOPE]`: a quota of the backend, for all worker processes together."""
+
+    number: Annotated[float, Field(gt=0)]
+    per: Seconds = 1.0
+    burst: Annotated[float, Field(ge=1)] | None = None  # None: as many as in one period
+
+
+class LimitSettings(Table):
+    """`[resources.NAME.limits]`: what its backend may be asked; each worker process counts for itself but for rates."""
+
+    calls: Annotated[int, Field(ge=1, le=10_000)] = 256  # at once
+    patience: Annotated[float, Field(ge=0, le=60)] = 1.0  # seconds that a call waits for its turn
+    retries: Annotated[int, Field(ge=0, le=5)] = 2
+    rates: Mapping[str, RateSettings] = {}
+
+
 class ResourceSettings(Table):
     """`[resources.NAME]`: keys that every resource has; the others are for its adapter."""
 
@@ -57,6 +74,7 @@ class ResourceSettings(Table):
     required: bool = True  # the server does not start without it
     threads: Annotated[int, Field(ge=1, le=1_000)] = 8  # for an SDK that blocks
     max_scan: Annotated[int, Field(ge=0)] = 10_000  # records that the core may read beyond those it returns
+    limits: LimitSettings = LimitSettings()
 
     @property
     def options(self) -> Mapping[str, Any]:
