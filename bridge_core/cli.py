@@ -34,12 +34,13 @@ Roles = Annotated[list[str] | None, typer.Option("--role", help="A role of the c
 Claims = Annotated[list[str] | None, typer.Option("--claim", help="name=value, for row rules; more than once.")]
 DEFAULT: Final = Path("plugins.toml")
 
+service = typer.Typer(add_completion=False)
 control = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after a Bridge server.")
 
 
 def serve() -> None:
     """Run `bridge-serve`."""
-    typer.run(_serve)
+    service()
 
 
 def main() -> None:
@@ -47,7 +48,8 @@ def main() -> None:
     control()
 
 
-def _serve(
+@service.command()
+def run(
     config: Config = DEFAULT,
     host: Annotated[str | None, typer.Option(help="Listen here instead of [server] host.")] = None,
     port: Annotated[int | None, typer.Option(help="Listen here instead of [server] port.")] = None,

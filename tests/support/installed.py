@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
+
+from bridge_core.cli import control, service
 
 ROOT = Path(__file__).parents[2]
 WITHIN = 20.0  # seconds
@@ -28,8 +32,12 @@ class Commands:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def run(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def run(self, name: str, *words: str) -> Result:
+        """Run a command to its end, within this process."""
+        return CliRunner().invoke({"bridge-serve": service, "bridgectl": control}[name], words)
+
+    def spawn(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, as a process of its own."""
         return subprocess.run(
             self._line(name, *words),
             env=self._environ(),
@@ -83,14 +91,17 @@ class Server:
                         return found
                 except httpx.TransportError:
                     pass
+                time.sleep(0.02)
         raise AssertionError(f"it ended with {self.process.returncode}:\n{self.said()}")
 
 
 @pytest.fixture
-def commands(tmp_path: Path) -> Commands:
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     """Give a test a folder in which commands find the adapter `city`."""
     distribution = tmp_path / "city-1.0.dist-info"
     distribution.mkdir()
     (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: city\nVersion: 1.0\n")
     (distribution / "entry_points.txt").write_text("[bridge.adapters]\ncity = tests.support.fakes:city\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
     return Commands(tmp_path)
