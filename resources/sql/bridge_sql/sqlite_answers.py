@@ -6,9 +6,9 @@ from datetime import tzinfo
 from typing import Any, Final
 
 import msgspec
+from bridge_sql.sqlite_decimals import Stored
 from bridge_sql.sqlite_dialect import Storage
 from bridge_sql.sqlite_functions import as_text, is_nothing, json_rank, walk
-from bridge_sql.sqlite_values import Stored
 
 from bridge_core.operations import Record
 from bridge_core.query import Column, Order, Path

@@ -1,20 +1,24 @@
 """SQLite's catalogue: SQLAlchemy's constraints, and beside them what its pragmas tell of types and storage."""
 
+import logging
 import re
+import sqlite3
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, count
 from typing import Final
 
 from bridge_sql.facts import READ_ONLY, Found, Place, Reference, Survey, Writes
 from bridge_sql.sqlite_types import Declared, DeclaredType, declared, form_of
 from sqlalchemy import Connection, Inspector, RowMapping, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import DBAPIError, SAWarning
 
 from bridge_core.schema import ORDERING, TEXTUAL, Field, FieldType
+
+_log = logging.getLogger(__name__)
 
 _RELATIONS: Final = text("""
     SELECT name, type, wr AS without_rowid FROM pragma_table_list
@@ -22,10 +26,8 @@ _RELATIONS: Final = text("""
      ORDER BY name
 """)
 _COLUMNS: Final = text("""
-    SELECT l.name AS relation, c.name, c.type, c."notnull" AS required, c.dflt_value AS preset, c.pk, c.hidden
-      FROM pragma_table_list l JOIN pragma_table_xinfo(l.name) c
-     WHERE l.schema = :schema AND l.type IN ('table', 'view', 'virtual') AND c.hidden <> 1
-     ORDER BY l.name, c.cid
+    SELECT name, type, "notnull" AS required, dflt_value AS preset, pk, hidden FROM pragma_table_xinfo(:name)
+     WHERE hidden <> 1 ORDER BY cid
 """)
 _UNIQUES: Final = text("""
     SELECT l.name AS relation, i.name AS "index", c.name AS name
@@ -39,6 +41,13 @@ _SAMPLE: Final = 200  # records from either end of a table, to learn how it writ
 _NAME: Final = r'"(?:[^"]|"")+"|\[[^\]]+\]|`[^`]+`|\w+'
 _MEMBERS = re.compile(rf"\s*(?P<name>{_NAME})\s+IN\s*\((?P<members>.*)\)\s*", re.IGNORECASE | re.DOTALL)
 _MEMBER = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:,|$)")
+_FUEL: Final = 2_000  # thousands of instructions that a view may take to show some records: about a tenth of a second
+_SEEN: Final[Mapping[frozenset[type], FieldType]] = {
+    frozenset({int}): FieldType.INTEGER,
+    frozenset({float}): FieldType.FLOAT,
+    frozenset({int, float}): FieldType.FLOAT,
+    frozenset({str}): FieldType.TEXT,
+}
 _MOMENTS: Final = frozenset({FieldType.TIMESTAMP, FieldType.TIMESTAMPTZ})
 _TEXTS: Final = frozenset({FieldType.TEXT, FieldType.ENUM, FieldType.OTHER})
 
@@ -47,29 +56,32 @@ def survey(connection: Connection, schemas: Sequence[str]) -> Survey:
     """Describe every table and view of a database; its inner ones, such as those of a text index, are left out."""
     (schema,) = schemas
     inspector = inspect(connection)
-    columns = _grouped(connection, _COLUMNS, schema)
+    relations = connection.execute(_RELATIONS, {"schema": schema}).mappings().all()
+    tables = [each["name"] for each in relations if each["type"] == "table"]
     uniques = _uniques(connection, schema)
-    members = _members(inspector)
+    members = _members(inspector, tables)
     found = [
-        _found(connection, schema, row, columns[row["name"]], uniques.get(row["name"], ()), members)
-        for row in connection.execute(_RELATIONS, {"schema": schema}).mappings().all()
+        _found(connection, schema, row, columns, uniques.get(row["name"], ()), members)
+        for row in relations
+        if (columns := _columns(connection, row["name"]))
     ]
-    return Survey(found, tuple(_references(inspector, found)))
+    return Survey(found, tuple(_references(inspector, tables, found)))
 
 
-def _grouped(connection: Connection, query: object, schema: str) -> Mapping[str, list[RowMapping]]:
-    grouped: dict[str, list[RowMapping]] = defaultdict(list)
-    for row in connection.execute(query, {"schema": schema}).mappings():  # type: ignore[call-overload]  # text()
-        grouped[row["relation"]].append(row)
-    return grouped
+def _columns(connection: Connection, relation: str) -> Sequence[RowMapping]:
+    """Return the columns of a relation; none, where it is a view of what is no longer there: nobody can read it."""
+    try:
+        return connection.execute(_COLUMNS, {"name": relation}).mappings().all()
+    except DBAPIError:
+        _log.warning("%s is left out: SQLite itself cannot say what its columns are", relation)
+        return ()
 
 
 def _uniques(connection: Connection, schema: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
     """Return the unique sets of columns of each table; an index over an expression has a part without a name."""
     indexes: dict[tuple[str, str], list[str | None]] = defaultdict(list)
-    for relation, rows in _grouped(connection, _UNIQUES, schema).items():
-        for row in rows:
-            indexes[relation, row["index"]].append(row["name"])
+    for row in connection.execute(_UNIQUES, {"schema": schema}).mappings():
+        indexes[row["relation"], row["index"]].append(row["name"])
     uniques: dict[str, tuple[tuple[str, ...], ...]] = defaultdict(tuple)
     for (relation, _), names in indexes.items():
         plain = tuple(name for name in names if name is not None)
@@ -78,12 +90,12 @@ def _uniques(connection: Connection, schema: str) -> Mapping[str, tuple[tuple[st
     return uniques
 
 
-def _members(inspector: Inspector) -> Mapping[tuple[str, str], tuple[str, ...]]:
+def _members(inspector: Inspector, tables: Sequence[str]) -> Mapping[tuple[str, str], tuple[str, ...]]:
     """Return the values that `CHECK (column IN ('a', 'b'))` allows, by table and column."""
     members: dict[tuple[str, str], tuple[str, ...]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # what it can't read is no list of members
-        checks = inspector.get_multi_check_constraints(kind=ObjectKind.TABLE)
+        checks = inspector.get_multi_check_constraints(filter_names=tables, kind=ObjectKind.TABLE)
     for (_, table), constraints in checks.items():
         for constraint in constraints:
             found = _MEMBERS.fullmatch(constraint["sqltext"])
@@ -115,7 +127,10 @@ def _found(
     members: Mapping[tuple[str, str], tuple[str, ...]],
 ) -> Found:
     name = relation["name"]
-    types = _with_forms(connection, relation, columns, {each["name"]: declared(each["type"]) for each in columns})
+    written = {each["name"]: declared(each["type"]) for each in columns}
+    if relation["type"] == "view":
+        written = _computed(connection, relation, written)
+    types = _with_forms(connection, relation, columns, written)
     key = tuple(each["name"] for each in sorted(columns, key=lambda each: each["pk"]) if each["pk"])
     numbered = len(key) == 1 and not relation["without_rowid"] and types[key[0]].native.upper() == "INTEGER"
     rowid = key[0] if numbered else None
@@ -133,6 +148,28 @@ def _found(
         uniques=uniques,
         writes=Writes() if writable else READ_ONLY,
     )
+
+
+def _computed(connection: Connection, relation: RowMapping, types: Mapping[str, Declared]) -> dict[str, Declared]:
+    """Look at what a view computes: its columns have a declared type only where they are those of a table."""
+    names = [name for name, known in types.items() if not known.native]
+    if not names:
+        return dict(types)
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    fuel = count()
+    driver.set_progress_handler(lambda: next(fuel) > _FUEL, 1_000)
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    rows = f"SELECT {', '.join(map(quote, names))} FROM {quote(relation['name'])} LIMIT {_SAMPLE}"  # noqa: S608  # names
+    try:
+        records = driver.execute(rows).fetchall()
+    except sqlite3.Error:  # too long, or a view of what is no longer there: its columns stay without a type
+        records = []
+    finally:
+        driver.set_progress_handler(None, 0)
+    kinds = {name: frozenset(type(r[at]) for r in records if r[at] is not None) for at, name in enumerate(names)}
+    seen = {name: replace(types[name], type=_SEEN.get(kinds[name], FieldType.OTHER)) for name in names}
+    return {**types, **seen}
 
 
 def _with_forms(
@@ -184,12 +221,12 @@ def _field(row: RowMapping, known: Declared, enum: tuple[str, ...], *, rowid: bo
     )
 
 
-def _references(inspector: Inspector, found: Sequence[Found]) -> Iterator[Reference]:
+def _references(inspector: Inspector, tables: Sequence[str], found: Sequence[Found]) -> Iterator[Reference]:
     """Yield the foreign keys, spelled as their ends are: SQLite does not mind the case of names."""
     spelled = {each.place.name.lower(): (each.place, {f.name.lower(): f.name for f in each.fields}) for each in found}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)
-        keys = inspector.get_multi_foreign_keys(kind=ObjectKind.TABLE)
+        keys = inspector.get_multi_foreign_keys(filter_names=tables, kind=ObjectKind.TABLE)
     primary = {each.place: each.key for each in found}
     for (_, table), references in sorted(keys.items(), key=lambda each: each[0][1]):
         for each in references:

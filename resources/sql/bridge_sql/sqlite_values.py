@@ -8,22 +8,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
-from math import isfinite, isnan
+from math import isnan
 from types import MappingProxyType, NoneType
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from bridge_sql.sqlite_decimals import INT64, Decimals, Stored
 from bridge_sql.sqlite_types import Affinity, Declared, Form
 
 from bridge_core.errors import BadValue, Malformed
 from bridge_core.schema import FieldType
 from bridge_core.values import JSON_NULL, decode_json, json_text, jsonable, text_of
 
-Stored = int | float | str | bytes | None
-_INT64: Final = range(-(2**63), 2**63)
 _TEXT: Final[frozenset[type]] = frozenset({str, NoneType})
 _TEXT_OR_INT: Final[frozenset[type]] = frozenset({str, int, NoneType})
 _ORDINARY = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\+00:00)?", re.ASCII)
@@ -112,7 +111,7 @@ def _load_boolean(value: Stored) -> object:
 
 
 def _bind_integer(value: int | None) -> Stored:
-    if value is not None and value not in _INT64:
+    if value is not None and value not in INT64:
         raise BadValue(f'value "{value}" is out of range for type bigint', code="22003")
     return value
 
@@ -128,49 +127,13 @@ def _load_float(value: Stored) -> object:
 
 
 def _decimals(declared: Declared) -> Keeping:
-    scale = declared.scale if declared.size is None or declared.scale is not None else 0
-    places = None if scale is None else Decimal(1).scaleb(-scale)
+    decimals = Decimals(declared)
 
-    def rounded(value: Decimal) -> Decimal:
-        if places is None or declared.size is None:
-            return value
-        if value.adjusted() >= declared.size - (scale or 0) and value:
-            raise BadValue("numeric field overflow", code="22003")
-        return value.quantize(places, ROUND_HALF_UP)
+    def show(column: Sequence[Stored], zone: tzinfo) -> Sequence[object]:
+        return [None if value is None else decimals.shown(value) for value in column]
 
-    def bind_text(value: Decimal | None) -> Stored:
-        return None if value is None else f"{rounded(_finite(value)):f}"
-
-    def bind_number(value: Decimal | None) -> Stored:
-        return None if value is None else _number(rounded(_finite(value)))
-
-    def load(value: Stored) -> object:
-        try:
-            exact = Decimal(repr(value)) if isinstance(value, int | float) else Decimal(str(value))
-        except InvalidOperation:
-            return value
-        if value is None or places is None or not exact.is_finite() or exact.as_tuple().exponent <= -(scale or 0):  # type: ignore[operator]  # finite
-            return None if value is None else exact
-        return exact.quantize(places)
-
-    return _by_value(bind_text if declared.affinity is Affinity.TEXT else bind_number, load)
-
-
-def _finite(value: Decimal) -> Decimal:
-    if not value.is_finite():
-        raise BadValue(f"SQLite has no number {value}", code="22003")
-    return value
-
-
-def _number(value: Decimal) -> Stored:
-    """Return the number that SQLite would keep, or refuse what it would change."""
-    whole = int(value) if value == value.to_integral_value() else None
-    if whole is not None and whole in _INT64:
-        return whole
-    near = float(value)
-    if not isfinite(near) or Decimal(repr(near)) != value:
-        raise BadValue(f"SQLite cannot keep {value} exactly in this column", code="22003", hint="declare it as text")
-    return near
+    bind = decimals.bind_text if declared.affinity is Affinity.TEXT else decimals.bind_number
+    return Keeping(bind, decimals.load, show)
 
 
 def _bind_clock(value: date | time | None) -> Stored:

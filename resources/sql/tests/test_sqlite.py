@@ -725,6 +725,22 @@ def test_the_catalogue_tells_kinds_keys_enums_and_relations(path: File) -> None:
     assert (across.target, across.cardinality, across.self_referring) == ("team", Cardinality.MANY_TO_MANY, True)
 
 
+async def test_what_a_view_computes_is_compared_as_what_it_is(adapter: SqliteAdapter, path: File) -> None:
+    await added(adapter, "team", *({"name": f"t{number}", "size": number} for number in (5, 50)))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(
+            "create view sums as select name, size * 2 as double, size / 4.0 as part, name || '!' as loud from team"
+        )
+        other.execute("create view broken as select x from nowhere")
+        other.commit()
+    sums = await model(adapter, "sums")
+
+    found = await adapter.read(Read(sums, where=where("double", Op.GT, 9), order=(Order(Path("double")),)))
+
+    assert [each.type for each in sums.fields] == [FieldType.TEXT, FieldType.INTEGER, FieldType.FLOAT, FieldType.TEXT]
+    assert [each["double"] for each in found.records] == [10, 100]
+
+
 async def _described(path: File) -> list[Model]:
     adapter = opened(path)
     models = list(await adapter.describe())
