@@ -11,7 +11,17 @@ from typer.main import get_command
 
 from bridge_core.cli import control
 from bridge_core.config import load
-from bridge_core.settings import ResourceSettings, RuleSettings, ServerSettings, StoreSettings
+from bridge_core.registry import installed, openers
+from bridge_core.roles import rules_of
+from bridge_core.settings import (
+    LimitSettings,
+    RateSettings,
+    RelationSettings,
+    ResourceSettings,
+    RuleSettings,
+    ServerSettings,
+    StoreSettings,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("resources/*/*.md")))
@@ -36,6 +46,7 @@ def test_the_example_is_a_configuration() -> None:
     settings = load(ROOT / "plugins.toml", {})
 
     assert settings.default_resource == "shop"
+    assert [opener.name for opener in openers(settings, installed())] == ["shop"]
 
 
 def test_the_example_with_everything_switched_on_is_a_configuration(tmp_path: Path) -> None:
@@ -46,13 +57,20 @@ def test_the_example_with_everything_switched_on_is_a_configuration(tmp_path: Pa
 
     assert set(settings.resources) == {"shop", "crm"}
     assert settings.relations
+    assert rules_of(settings)
+    assert {opener.name for opener in openers(settings, installed())} == {"shop", "crm"}
 
 
-@pytest.mark.parametrize("model", [ServerSettings, StoreSettings, ResourceSettings, RuleSettings])
+TABLES = (ServerSettings, StoreSettings, ResourceSettings, LimitSettings, RateSettings, RelationSettings, RuleSettings)
+
+
+@pytest.mark.parametrize("model", TABLES)
 def test_the_example_names_every_key(model: type[BaseModel]) -> None:
-    names = set(re.findall(r"^(\w+) = ", everything_switched_on(), re.MULTILINE))
+    names = set(re.findall(r"^(\w+) = |\.(\w+)(?=[\].])", everything_switched_on(), re.MULTILINE))
 
-    assert set(model.model_fields) <= names
+    assert {info.alias or name for name, info in model.model_fields.items()} <= {
+        word for pair in names for word in pair
+    }
 
 
 def test_what_the_example_says_of_a_default_is_so() -> None:
@@ -67,9 +85,11 @@ def test_what_the_example_says_of_a_default_is_so() -> None:
 def test_a_block_of_toml_is_a_configuration(tmp_path: Path, page: str, text: str) -> None:
     path = tmp_path / "plugins.toml"
     path.write_text(text, encoding="utf-8")
-    (tmp_path / "service-account.json").touch(mode=0o600)
 
-    load(path, {**ENVIRON, "STRIPE_API_KEY": "sk_test_1"})
+    settings = load(path, ENVIRON)
+
+    assert rules_of(settings)
+    assert openers(settings, installed())
 
 
 def test_every_command_that_is_shown_exists() -> None:

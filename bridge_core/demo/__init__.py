@@ -15,6 +15,7 @@ _CONFIGURATION: Final = """\
 # Made by `bridgectl demo`. The commented example of everything is plugins.toml of the project.
 [auth]
 secret = "file:secret"
+token_ttl = 86_400
 
 [resources.shop]
 adapter = "sqlite"
