@@ -50,7 +50,7 @@ class RetryBudget:
         while granted and granted[0][0] <= now - WINDOW:
             granted.popleft()
         meanwhile = calls - granted[0][1] if granted else 0
-        if len(granted) >= FLOOR + SHARE * meanwhile:
+        if len(granted) + 1 > FLOOR + SHARE * meanwhile:
             return False
         granted.append((now, calls))
         return True
