@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge_core.auth.attempts import Attempts
 from bridge_core.auth.authenticate import Authenticator
 from bridge_core.auth.compact import MAX_TOKEN, Damaged, parsed
-from bridge_core.auth.credentials import Scheme, chosen, unauthenticated
+from bridge_core.auth.credentials import chosen, unauthenticated
 from bridge_core.auth.data_tokens import ACCESS, REFRESH, DataClaims, DataTokens
 from bridge_core.auth.passwords import Passwords
 from bridge_core.auth.settings import AuthSettings
@@ -80,13 +80,11 @@ class Login:
 
     async def log_out(self, authorization: str) -> None:
         """End the session of a data token, everywhere."""
-        credential = chosen(authorization)
+        await self._authenticator.authenticate(authorization)
         try:
-            claims = self._tokens.verify(parsed(credential.value), typ=ACCESS)
+            claims = self._tokens.verify(parsed(chosen(authorization).value), typ=ACCESS)
         except Damaged:
             raise unauthenticated() from None
-        if credential.scheme is not Scheme.BEARER:
-            raise unauthenticated()
         now = self._clock()
         handles = [f"session:{claims.session}"]
         async with self._store.writing() as connection:
