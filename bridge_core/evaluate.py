@@ -106,7 +106,7 @@ def _negated(inner: Predicate) -> Predicate:
 def _condition(model: Model, term: Condition) -> Predicate:
     value = value_at(model, term.path)
     test = _test(place_of(model, term.path), term)
-    if term.op is Op.IS or term.op is Op.ISDISTINCT or (term.op is Op.IN and term.value == ()):
+    if term.op in (Op.IS, Op.ISDISTINCT) or (term.value == () and (term.op is Op.IN or term.quantifier is not None)):
         return lambda record: test(value(record))
 
     def known(record: Record) -> Truth:

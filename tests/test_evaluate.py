@@ -164,6 +164,11 @@ def test_a_quantifier_asks_for_any_or_all(quantifier: Quantifier, value: object,
     assert predicate(T, Condition(Path("n"), Op.GT, (5, 10), quantifier))({"n": value}) is truth
 
 
+def test_no_values_at_all_decide_even_where_there_is_no_value() -> None:
+    assert predicate(T, Condition(Path("n"), Op.GT, (), Quantifier.ANY))({"n": None}) is False
+    assert predicate(T, Condition(Path("n"), Op.GT, (), Quantifier.ALL))({"n": None}) is True
+
+
 @pytest.mark.parametrize(
     ("terms", "conjunction", "disjunction"),
     [

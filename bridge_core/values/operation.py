@@ -6,13 +6,13 @@ from datetime import UTC, tzinfo
 from typing import Final, TypeVar
 
 from bridge_core.errors import BadValue
-from bridge_core.operations import Create, Delete, Key, Read, Record, Update
+from bridge_core.operations import Create, Delete, Key, Operation, Read, Record, Update
 from bridge_core.query import EVERYTHING, And, Condition, Filter, Not, Op, Or, Path
 from bridge_core.schema import Field, FieldType, Literals, Model
 from bridge_core.values.conversion import from_json, typed
 from bridge_core.values.text import zone_of
 
-AnyOperation = TypeVar("AnyOperation", Read, Create, Update, Delete)
+AnyOperation = TypeVar("AnyOperation", Read, Create, Update, Delete, Operation)
 
 _PATTERNS: Final = frozenset({Op.LIKE, Op.ILIKE, Op.MATCH, Op.IMATCH})
 _AS_TEXT: Final = _PATTERNS | {Op.FTS, Op.PLFTS, Op.PHFTS, Op.WFTS}

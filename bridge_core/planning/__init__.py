@@ -1,0 +1,1 @@
+"""How an operation is planned, and how a plan is run."""

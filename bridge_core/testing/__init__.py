@@ -1,0 +1,1 @@
+"""What an adapter author tests with."""
