@@ -5,14 +5,14 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Final, TypeVar
 
 import sqlalchemy as sa
+from bridge_sql.answers import Answer, Row, in_order
 from bridge_sql.pg_answers import checked
 from bridge_sql.reflect import Catalogue, reflect
+from bridge_sql.runs import runs
 from bridge_sql.shape import create_shape, delete_shape, read_shape, update_shape
-from bridge_sql.sqlite_answers import Answer, Row, in_order
 from bridge_sql.sqlite_connections import Database, TooLong
 from bridge_sql.sqlite_dialect import Storage
 from bridge_sql.sqlite_statements import (
@@ -29,7 +29,7 @@ from bridge_sql.statement import Statement
 from sqlalchemy.pool import StaticPool
 
 from bridge_core.errors import Forbidden, Unavailable, UnknownName
-from bridge_core.operations import Create, Delete, Missing, Page, Read, Record, Update, Written
+from bridge_core.operations import Create, Delete, Page, Read, Record, Update, Written
 from bridge_core.query import EVERYTHING, Counting, Slice
 from bridge_core.schema import Model
 
@@ -101,12 +101,12 @@ class SqliteAdapter:
 
     async def create(self, op: Create, /) -> Written:
         """Insert or upsert, record by record, in one transaction."""
-        runs = [self._creating(each) for each in _runs(op)]
+        parts = [self._creating(each) for each in runs(op)]
 
         def work(connection: sqlite3.Connection) -> Written:
             rows: list[Row] = []
             inserted = 0
-            for writing, batches in runs:
+            for writing, batches in parts:
                 for values in batches:
                     known = (
                         writing.known is not None
@@ -115,7 +115,7 @@ class SqliteAdapter:
                     back = connection.execute(writing.statement.sql, writing.statement.parameters(values)).fetchall()
                     rows += _permitted(op, back)
                     inserted += 0 if known else len(back)
-            return checked(op, _written(op, rows, runs[0][0] if runs else None, inserted, self._storage(op.model)))
+            return checked(op, _written(op, rows, parts[0][0] if parts else None, inserted, self._storage(op.model)))
 
         return await self._write(op, work)
 
@@ -329,16 +329,3 @@ def _written(
 def _keys(model: Model, rows: Sequence[Row], writing: _Writing, storage: Storage) -> list[Record]:
     places = [(name, writing.names.index(name), storage.keepings[name].load) for name in model.key]
     return [{name: load(row[at]) for name, at, load in places} for row in rows] if places else []
-
-
-def _runs(op: Create) -> Iterator[Create]:
-    """Split a create so that within each part every record names the same fields; the order stays."""
-    if op.missing is Missing.NULL and op.columns:
-        yield op
-        return
-
-    def named(record: Record) -> tuple[str, ...]:
-        return tuple(name for name in op.columns if name in record)
-
-    for columns, run in groupby(op.records, named):
-        yield replace(op, records=list(run), columns=columns)

@@ -6,11 +6,12 @@ from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
+from bridge_sql.keeping import Keeping, like_pattern, text_or_none
 from bridge_sql.predicates import Predicates
 from bridge_sql.sqlite_decimals import Stored
-from bridge_sql.sqlite_functions import DECIMAL, ILIKE, JSON, LIKE, MOMENT, TEXT_IN_JSON, like_pattern
+from bridge_sql.sqlite_functions import DECIMAL, ILIKE, JSON, LIKE, MOMENT, TEXT_IN_JSON
 from bridge_sql.sqlite_types import Affinity, Declared, DeclaredType
-from bridge_sql.sqlite_values import Keeping, keeping, text_or_none
+from bridge_sql.sqlite_values import keeping
 from bridge_sql.statement import Binds, Statement
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ColumnElement

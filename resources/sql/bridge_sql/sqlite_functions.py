@@ -6,14 +6,15 @@ text would be wrong.
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final
 
+from bridge_sql.documents import NOTHING, as_text, json_rank, walk
 from bridge_sql.sqlite_values import load_moment
 
-from bridge_core.errors import BadValue, Malformed
+from bridge_core.errors import Malformed
 from bridge_core.values import decode_json, json_text
 
 JSON: Final = "bridge_json"  # both a function and a collation
@@ -22,8 +23,6 @@ LIKE: Final = "bridge_like"
 ILIKE: Final = "bridge_ilike"
 DECIMAL: Final = "bridge_decimal"
 MOMENT: Final = "bridge_moment"
-
-_NOTHING: Final = object()
 
 
 def teach(connection: sqlite3.Connection) -> None:
@@ -35,38 +34,6 @@ def teach(connection: sqlite3.Connection) -> None:
     connection.create_collation(JSON, _compared(_json_text_rank))
     connection.create_collation(DECIMAL, _compared(_decimal_rank))
     connection.create_collation(MOMENT, _compared(_moment_rank))
-
-
-def like_pattern(value: object) -> str | None:
-    """Return a pattern to bind; one that ends within an escape is refused, as PostgreSQL does."""
-    pattern = None if value is None else str(value)
-    if pattern is not None and (len(pattern) - len(pattern.rstrip("\\"))) % 2:
-        raise BadValue("LIKE pattern must not end with escape character", code="22025")
-    return pattern
-
-
-def walk(value: object, steps: Sequence[str | int]) -> object:
-    """Return what stands at a path in JSON, or a mark for nothing; see `is_nothing`."""
-    for step in steps:
-        if isinstance(step, str) and isinstance(value, Mapping):
-            value = value.get(step, _NOTHING)
-        elif isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
-            value = value[step]
-        else:
-            return _NOTHING
-    return value
-
-
-def is_nothing(value: object) -> bool:
-    """Tell whether `walk` found nothing."""
-    return value is _NOTHING
-
-
-def as_text(value: object) -> str | None:
-    """Return JSON as `->>` does: the characters of a string, nothing for null, else its JSON."""
-    if value is None or value is _NOTHING:
-        return None
-    return value if isinstance(value, str) else json_text(value)
 
 
 @lru_cache(maxsize=256)
@@ -137,7 +104,7 @@ def _json_at(document: object, steps: str) -> str | None:
     if document is None:
         return None
     found = _found(document, steps)
-    return None if found is _NOTHING else json_text(found)
+    return None if found is NOTHING else json_text(found)
 
 
 def _text_at(document: object, steps: str) -> str | None:
@@ -155,26 +122,6 @@ def _compared(rank: Callable[[str], Any]) -> Callable[[str, str], int]:
 @lru_cache(maxsize=4_096)
 def _json_text_rank(text: str) -> tuple[Any, ...]:
     return json_rank(decode_json(text))
-
-
-def json_rank(value: object) -> tuple[Any, ...]:
-    """Return what JSON sorts by, as `jsonb` does: null, strings, numbers, booleans, arrays, objects."""
-    match value:
-        case None:
-            return (0,)
-        case str():
-            return (1, value)
-        case bool():
-            return (3, value)
-        case int() | float() | Decimal():
-            return (2, value)
-        case list():
-            return (4, len(value), [json_rank(each) for each in value])
-        case dict():
-            pairs = sorted(value.items(), key=lambda pair: (len(pair[0]), pair[0]))
-            return (5, len(value), [((len(key), key), json_rank(each)) for key, each in pairs])
-        case _:
-            return (6, str(value))
 
 
 @lru_cache(maxsize=4_096)

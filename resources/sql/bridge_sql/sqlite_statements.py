@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from bridge_sql.keeping import Keeping
 from bridge_sql.shape import fields_of
 from bridge_sql.sqlite_dialect import Building, Storage, listed
-from bridge_sql.sqlite_values import Keeping
 from bridge_sql.statement import Statement
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ColumnElement

@@ -6,41 +6,36 @@ never made into something else.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
-from decimal import Decimal
 from functools import cache
 from math import isnan
-from types import MappingProxyType, NoneType
-from typing import Any, Final
-from uuid import UUID
+from types import MappingProxyType
+from typing import Final
 
-import msgspec
+from bridge_sql.keeping import (
+    TEXT,
+    TEXT_OR_INT,
+    Keeping,
+    bind_boolean,
+    bind_json,
+    by_value,
+    load_boolean,
+    load_json,
+    load_uuid,
+    plain,
+    same,
+    show_json,
+    text_or_none,
+)
 from bridge_sql.sqlite_decimals import INT64, Decimals, Stored
 from bridge_sql.sqlite_types import Affinity, Declared, Form
 
-from bridge_core.errors import BadValue, Malformed
+from bridge_core.errors import BadValue
 from bridge_core.schema import FieldType
-from bridge_core.values import JSON_NULL, decode_json, json_text, jsonable, text_of
+from bridge_core.values import jsonable
 
-_TEXT: Final[frozenset[type]] = frozenset({str, NoneType})
-_TEXT_OR_INT: Final[frozenset[type]] = frozenset({str, int, NoneType})
 _ORDINARY = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\+00:00)?", re.ASCII)
 _WITH_ZONE: Final = len("2024-01-01 19:13:00+00:00")
-_raw = msgspec.json.Decoder(msgspec.Raw)
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How one column keeps its values.
-
-    `bind` gives what is compared with and what is written; `load` a Python value; `show` a column of stored values as
-    JSON has them, in the given zone.
-    """
-
-    bind: Callable[[Any], Stored]
-    load: Callable[[Stored], object]
-    show: Callable[[Sequence[Stored], tzinfo], Sequence[object]]
 
 
 def keeping(kind: FieldType, declared: Declared) -> Keeping:
@@ -51,63 +46,23 @@ def keeping(kind: FieldType, declared: Declared) -> Keeping:
         case FieldType.TIMESTAMP | FieldType.TIMESTAMPTZ:
             return _moments(declared.form, zoned=kind is FieldType.TIMESTAMPTZ)
         case _:
-            return _keepings().get(kind) or Keeping(text_or_none, _same, _plain(_TEXT_OR_INT))
+            return _keepings().get(kind) or Keeping(text_or_none, same, plain(TEXT_OR_INT))
 
 
 @cache
 def _keepings() -> Mapping[FieldType, Keeping]:
     return MappingProxyType(
         {
-            FieldType.BOOLEAN: _by_value(_bind_boolean, _load_boolean),
-            FieldType.INTEGER: Keeping(_bind_integer, _same, _plain(_TEXT_OR_INT)),
-            FieldType.FLOAT: _by_value(_bind_float, _load_float),
-            FieldType.DATE: Keeping(_bind_clock, _load_clock(date.fromisoformat), _plain(_TEXT)),
-            FieldType.TIME: _by_value(_bind_clock, _load_clock(time.fromisoformat)),
-            FieldType.BYTES: _by_value(_same_stored, _same),
-            FieldType.JSON: Keeping(_bind_json, _load_json, _show_json),
-            FieldType.UUID: _by_value(text_or_none, _load_uuid),
+            FieldType.BOOLEAN: by_value(bind_boolean, load_boolean),
+            FieldType.INTEGER: Keeping(_bind_integer, same, plain(TEXT_OR_INT)),
+            FieldType.FLOAT: by_value(_bind_float, _load_float),
+            FieldType.DATE: Keeping(_bind_clock, _load_clock(date.fromisoformat), plain(TEXT)),
+            FieldType.TIME: by_value(_bind_clock, _load_clock(time.fromisoformat)),
+            FieldType.BYTES: by_value(same, same),
+            FieldType.JSON: Keeping(bind_json, load_json, show_json),
+            FieldType.UUID: by_value(text_or_none, load_uuid),
         }
     )
-
-
-def text_or_none(value: object) -> str | None:
-    """Return a value as text, if there is one."""
-    return None if value is None else text_of(value)
-
-
-def _same(value: object) -> object:
-    return value
-
-
-def _same_stored(value: Any) -> Stored:
-    stored: Stored = value
-    return stored
-
-
-def _by_value(bind: Callable[[Any], Stored], load: Callable[[Stored], object]) -> Keeping:
-    """Show each value as JSON has what `load` makes of it."""
-
-    def show(column: Sequence[Stored], zone: tzinfo) -> Sequence[object]:
-        return [jsonable(load(value), zone) for value in column]
-
-    return Keeping(bind, load, show)
-
-
-def _plain(known: frozenset[type]) -> Callable[[Sequence[Stored], tzinfo], Sequence[object]]:
-    """Show a column as it is where it holds nothing but these types: one pass in C over the common case."""
-
-    def show(column: Sequence[Stored], zone: tzinfo) -> Sequence[object]:
-        return column if known.issuperset(map(type, column)) else [jsonable(value, zone) for value in column]
-
-    return show
-
-
-def _bind_boolean(value: bool | None) -> Stored:
-    return None if value is None else int(value)
-
-
-def _load_boolean(value: Stored) -> object:
-    return bool(value) if value in (0, 1) else value
 
 
 def _bind_integer(value: int | None) -> Stored:
@@ -193,33 +148,3 @@ def _load_clock(read: Callable[[str], object]) -> Callable[[Stored], object]:
             return value
 
     return load
-
-
-def _load_uuid(value: Stored) -> object:
-    return str(UUID(bytes=value)) if isinstance(value, bytes) and len(value) == 16 else value
-
-
-def _bind_json(value: object) -> Stored:
-    return None if value is None else json_text(value)
-
-
-def _load_json(value: Stored) -> object:
-    if not isinstance(value, str):
-        return Decimal(repr(value)) if isinstance(value, float) else value
-    try:
-        found = decode_json(value)
-    except Malformed:
-        return value
-    return JSON_NULL if found is None else found
-
-
-def _show_json(column: Sequence[Stored], zone: tzinfo) -> Sequence[object]:
-    return [_passed(value) if isinstance(value, str) else jsonable(value, zone) for value in column]
-
-
-def _passed(text: str) -> object:
-    """Hand JSON on as it is written, if it is JSON."""
-    try:
-        return _raw.decode(text)
-    except msgspec.DecodeError:
-        return text

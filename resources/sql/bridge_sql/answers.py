@@ -1,4 +1,4 @@
-"""Rows as SQLite keeps them -> JSON bytes, or records of Python values."""
+"""Rows as a database keeps them -> JSON bytes, or records of Python values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from datetime import tzinfo
 from typing import Any, Final
 
 import msgspec
-from bridge_sql.sqlite_decimals import Stored
-from bridge_sql.sqlite_dialect import Storage
-from bridge_sql.sqlite_functions import as_text, is_nothing, json_rank, walk
+from bridge_sql.documents import NOTHING, as_text, json_rank, walk
+from bridge_sql.keeping import Kept, Stored
 
 from bridge_core.operations import Record
 from bridge_core.query import Column, Order, Path
@@ -35,7 +34,7 @@ class _Part:
 class Answer:
     """The columns of an answer, over rows that hold the named fields in this order."""
 
-    def __init__(self, model: Model, select: Sequence[Column], names: Sequence[str], storage: Storage) -> None:
+    def __init__(self, model: Model, select: Sequence[Column], names: Sequence[str], storage: Kept) -> None:
         columns = select or [Column(Path(field.name)) for field in model.readable]
         chosen = {column.name: column for column in columns}  # of two with one name, the last one counts
         self._storage = storage
@@ -68,7 +67,7 @@ class Answer:
         return [jsonable(part.make(value, timezone), zone) for value in column]
 
 
-def in_order(rows: list[Row], order: Sequence[Order], names: Sequence[str], storage: Storage) -> list[Row]:
+def in_order(rows: list[Row], order: Sequence[Order], names: Sequence[str], storage: Kept) -> list[Row]:
     """Sort the rows that a write gives back."""
     for term in reversed(order):
         at, value = names.index(term.path.field), _value(term.path, storage)
@@ -84,7 +83,7 @@ def in_order(rows: list[Row], order: Sequence[Order], names: Sequence[str], stor
     return rows
 
 
-def _value(path: Path, storage: Storage) -> Callable[[Stored], Any]:
+def _value(path: Path, storage: Kept) -> Callable[[Stored], Any]:
     load, kind = storage.keepings[path.field].load, storage.fields[path.field].type
     if not path.steps and kind is not FieldType.JSON:
         return load
@@ -92,14 +91,14 @@ def _value(path: Path, storage: Storage) -> Callable[[Stored], Any]:
 
     def value(stored: Stored) -> Any:
         found = None if stored is None else walk(load(stored), steps)
-        if found is None or is_nothing(found):
+        if found is None or found is NOTHING:
             return None
         return as_text(found) if path.steps and path.steps[-1].text else json_rank(found)
 
     return value
 
 
-def _maker(column: Column, storage: Storage) -> Callable[[Stored, str | None], object] | None:
+def _maker(column: Column, storage: Kept) -> Callable[[Stored, str | None], object] | None:
     """Return what makes the value of a column that is looked into, or cast."""
     path, kind = column.path, storage.fields[column.path.field].type
     if not path.steps and column.cast is None:
@@ -112,7 +111,7 @@ def _maker(column: Column, storage: Storage) -> Callable[[Stored, str | None], o
         value = load(stored)
         if steps and value is not None:
             found = walk(value, steps)
-            value = as_text(found) if text else None if is_nothing(found) else found
+            value = as_text(found) if text else None if found is NOTHING else found
         return value if target is None else cast(value, kind, target, timezone)
 
     return make
