@@ -29,7 +29,7 @@ from bridge_core.surfaces.rest.querystring import Query, QueryReader, canonical
 from bridge_core.surfaces.rest.reading import HONOURED as HONOURED_IN_READS
 from bridge_core.surfaces.rest.reading import Wanted, read_of, read_response
 from bridge_core.surfaces.rest.request import Request, request_of, text_of
-from bridge_core.surfaces.rest.response import Response, Send, deliver, primed
+from bridge_core.surfaces.rest.response import Response, Send, deliver, readied
 from bridge_core.surfaces.rest.settings import DEFAULTS, RestSettings, remembering
 from bridge_core.surfaces.rest.shapes import gathered
 from bridge_core.surfaces.rest.vigil import Vigil
@@ -122,8 +122,7 @@ class RestApp:
             request.must_be_bounded(self._settings.max_url)
             principal = await principal_of(self._authenticate, request.headers)
             response = await self._respond(request, principal, receive)
-            if not isinstance(response.body, bytes):
-                response.body = await primed(response.body)
+            await readied(response, head=request.method == "HEAD")
         except BridgeError as error:
             return _problem(error, request, principal)
         except Gone:

@@ -10,7 +10,7 @@ from bridge_core.schema import Model
 from bridge_core.surfaces.rest.media import Media
 from bridge_core.surfaces.rest.prefer import Preferences
 from bridge_core.surfaces.rest.querystring import Query
-from bridge_core.surfaces.rest.response import Body, Response
+from bridge_core.surfaces.rest.response import Body, Response, Stream
 from bridge_core.surfaces.rest.shapes import shaped, shaped_stream
 from bridge_core.surfaces.rest.window import NOTHING_KNOWN, content_range, past_the_end
 from bridge_core.values import encode
@@ -84,6 +84,6 @@ def body_of(page: Page, wanted: Wanted) -> Body:
     """Return the records in the wanted form; bytes that need no change pass through."""
     media = wanted.media
     if page.stream is not None:
-        return page.stream if media.plain else shaped_stream(page.stream, media, wanted.names)
+        return Stream(page.stream, None if media.plain else shaped_stream(page.stream, media, wanted.names))
     encoded = page.encoded if page.encoded is not None else encode(page.records, wanted.timezone)
     return encoded if media.plain else shaped(encoded, media, wanted.names)

@@ -9,11 +9,46 @@ from typing import Any, Final, TypeAlias
 from bridge_core.surfaces.http import Header
 
 Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
-Body: TypeAlias = bytes | AsyncIterator[bytes]
 
 _log = logging.getLogger(__name__)
 _EMPTY: Final = (b"content-length", b"0")
 _NO_CONTENT: Final = 204
+_SMALL: Final = 64 * 1024  # bytes
+
+
+class Stream:
+    """The pieces of a body, made from a source that is closed with it, whether anything was taken or not."""
+
+    def __init__(self, source: AsyncIterator[bytes], pieces: AsyncIterator[bytes] | None = None) -> None:
+        """Take the source, and what makes the pieces of it where it does not give them itself."""
+        self._source = source
+        self._pieces = source if pieces is None else pieces
+        self._first: bytes | None = None
+
+    def __aiter__(self) -> "Stream":
+        """Return the pieces, one after the other."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return await anext(self._pieces)
+
+    async def prime(self) -> None:
+        """Wait for the first piece, so that an early error can still be told."""
+        self._first = await anext(self._pieces, b"[]")
+
+    async def aclose(self) -> None:
+        """Give back what the source holds."""
+        for each in (self._pieces, self._source):
+            close = getattr(each, "aclose", None)
+            if close is not None:
+                await close()
+
+
+Body: TypeAlias = bytes | Stream
 
 
 @dataclass(slots=True)
@@ -32,23 +67,24 @@ class Interrupted(Exception):
 async def deliver(response: Response, send: Send, *, head: bool, patience: float) -> None:
     """Send a response; with `head` without its body. A client has so many seconds to take each piece."""
     body = response.body
-    if not isinstance(body, bytes):
-        await (_end(body, response, send) if head else _deliver_stream(body, response, send, patience))
+    if isinstance(body, Stream):
+        await _deliver_stream(body, response, send, patience)
         return
-    headers = response.headers
     if response.status != _NO_CONTENT and not head:
-        headers.append((b"content-length", b"%d" % len(body)) if body else _EMPTY)
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})
-
-
-async def _end(stream: AsyncIterator[bytes], response: Response, send: Send) -> None:
-    await _close(stream)
+        response.headers.append((b"content-length", b"%d" % len(body)) if body else _EMPTY)
     await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
-    await send({"type": "http.response.body", "body": b""})
+    last = {"type": "http.response.body", "body": b"" if head else body}
+    if len(body) < _SMALL:  # it fits into the buffers of the connection
+        await send(last)
+        return
+    try:
+        async with asyncio.timeout(patience):
+            await send(last)
+    except TimeoutError:
+        raise Interrupted("the client took nothing") from None
 
 
-async def _deliver_stream(stream: AsyncIterator[bytes], response: Response, send: Send, patience: float) -> None:
+async def _deliver_stream(stream: Stream, response: Response, send: Send, patience: float) -> None:
     try:
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         try:
@@ -60,29 +96,19 @@ async def _deliver_stream(stream: AsyncIterator[bytes], response: Response, send
             raise Interrupted("the answer was broken off") from None
         await send({"type": "http.response.body", "body": b""})
     finally:
-        await _close(stream)
+        await stream.aclose()
 
 
-async def primed(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Wait for the first piece of a stream, so that an early error can still be told, and return the whole stream."""
+async def readied(response: Response, *, head: bool) -> None:
+    """Make sure that a streamed body begins well; close it then where only the head is asked for."""
+    stream = response.body
+    if isinstance(stream, bytes):
+        return
     try:
-        first = await anext(stream, b"[]")
-    except BaseException:
-        await _close(stream)
+        await stream.prime()  # with `head` as well: a generator that was never started cannot give back what it holds
+    except BaseException:  # whatever it was: the source is given back
+        await stream.aclose()
         raise
-    return _chained(first, stream)
-
-
-async def _chained(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        yield first
-        async for piece in stream:
-            yield piece
-    finally:
-        await _close(stream)
-
-
-async def _close(stream: AsyncIterator[bytes]) -> None:
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()
+    if head:
+        response.body = b""
+        await stream.aclose()
