@@ -21,12 +21,12 @@ from bridge_core.auth.oidc import OidcKind
 from bridge_core.auth.outgoing import Outgoing
 from bridge_core.auth.project_auth import ProjectAuth
 from bridge_core.auth.project_token_kind import JetBearerKind, ProjectTokenKind
+from bridge_core.auth.registration import project_token, watch_over
 from bridge_core.auth.settings import AuditSettings, AuthSettings, JetSettings
 from bridge_core.auth.standing import StoreStanding
 from bridge_core.call import Layer
 from bridge_core.errors import ConfigurationError
 from bridge_core.layers.audit import Redaction, audit
-from bridge_core.store import values
 from bridge_core.store.audit import StoreTrail
 from bridge_core.store.engine import Store, open_store
 
@@ -45,9 +45,13 @@ class Auth:
     outgoing: list[Outgoing] = field(default_factory=list)
     trail: StoreTrail | None = None
     layers: tuple[Layer, ...] = ()
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def close(self) -> None:
         """Stop following and close every connection."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.follower.close()
         if self.trail is not None:
             await self.trail.close()
@@ -68,6 +72,7 @@ async def open_auth(
     """Open the store and everything around it; a relative SQLite path stands in `folder`, beside plugins.toml."""
     store = await open_store(_placed(store_url, folder))
     outgoing: list[Outgoing] = []
+    token: str | None = None
     try:
         tokens = DataTokens(settings, clock) if settings.secret is not None else None
         key_use = KeyUse(store)
@@ -76,10 +81,11 @@ async def open_auth(
             kinds.append(DataTokenKind(tokens, StoreStanding(store, clock)))
         kinds += _oidc(settings, outgoing, clock)
         if settings.jet is not None:
-            kept = await values.load(store, values.PROJECT_TOKEN)
-            kinds += _jet(settings.jet, kept, outgoing, clock, default)
+            token = await project_token(settings.jet, store)
+            kinds += _jet(settings.jet, token, outgoing, clock, default)
         authenticator = Authenticator(kinds, clock=clock)
-        follower = Follower(store, authenticator, key_use, clock=clock)
+        keep = settings.audit.keep_days * 86_400.0
+        follower = Follower(store, authenticator, key_use, clock=clock, keep_audit=keep)
         await follower.look()
         login = Login(settings, store, tokens, authenticator, clock) if tokens is not None else None
         addresses = Addresses(settings.login.trusted_proxies)
@@ -89,6 +95,8 @@ async def open_auth(
         raise
     follower.start()
     auth = Auth(store, authenticator, addresses, login, follower, outgoing)
+    if settings.jet is not None:
+        auth.tasks.append(asyncio.create_task(watch_over(settings.jet, token, outgoing[-1])))
     return _audited(auth, settings.audit, clock) if settings.audit.enabled else auth
 
 
@@ -111,21 +119,16 @@ def _oidc(settings: AuthSettings, outgoing: list[Outgoing], clock: Callable[[], 
 
 def _jet(
     settings: JetSettings,
-    kept: str | None,
+    token: str | None,
     outgoing: list[Outgoing],
     clock: Callable[[], float],
     default: str | None,
 ) -> list[Kind]:
-    token = settings.project_token.get_secret_value() if settings.project_token is not None else kept
-
-    def project_token() -> str | None:
-        return token
-
     outgoing.append(Outgoing(settings.timeout))
     service = ProjectAuth(settings, outgoing[-1], time.monotonic)
     return [
-        JetTokenKind(settings, project_token, clock, default),
-        ProjectTokenKind(settings, service, project_token, clock, default),
+        JetTokenKind(settings, token, clock, default),
+        ProjectTokenKind(settings, service, token, clock, default),
         JetBearerKind(settings, clock, default),
     ]
 

@@ -8,6 +8,7 @@ from typing import Final
 from bridge_core.auth.authenticate import Authenticator
 from bridge_core.auth.key_use import KeyUse
 from bridge_core.errors import BridgeError
+from bridge_core.store.audit import forget
 from bridge_core.store.engine import Store
 from bridge_core.store.revocations import news, purge
 
@@ -22,12 +23,20 @@ class Follower:
     """Keeps an authenticator's memory in step with the store."""
 
     def __init__(
-        self, store: Store, authenticator: Authenticator, key_use: KeyUse, *, clock: Callable[[], float]
+        self,
+        store: Store,
+        authenticator: Authenticator,
+        key_use: KeyUse,
+        *,
+        clock: Callable[[], float],
+        keep_audit: float = float("inf"),
     ) -> None:
+        """Take what to keep in step; `keep_audit` is how many seconds records of the audit trail are kept."""
         self._store = store
         self._authenticator = authenticator
         self._key_use = key_use
         self._clock = clock
+        self._keep_audit = keep_audit
         self._version: int | None = None
         self._tidied = clock()
         self._task: asyncio.Task[None] | None = None
@@ -75,3 +84,4 @@ class Follower:
         if now >= self._tidied + HOUSEKEEPING:
             self._tidied = now
             await purge(self._store, now=now)
+            await forget(self._store, until=now - self._keep_audit)

@@ -30,7 +30,7 @@ class JetTokenKind:
     def __init__(
         self,
         settings: JetSettings,
-        project_token: Callable[[], str | None],
+        project_token: str | None,
         clock: Callable[[], float],
         default: str | None = None,
     ) -> None:
@@ -66,7 +66,7 @@ class JetTokenKind:
     def _accepted(self, body: Mapping[str, Any], asked: Asked) -> Verified:
         expires = in_time(body, self._clock())
         project = asked.tenant.project if asked.tenant else self._settings.project
-        token = asked.tenant.token if asked.tenant else self._project_token()
+        token = asked.tenant.token if asked.tenant else self._project_token
         projects = body.get("projects")
         member = projects.get(project) if isinstance(projects, dict) and project else None
         user = body.get("user")

@@ -44,7 +44,7 @@ class ProjectTokenKind:
         self,
         settings: JetSettings,
         service: ProjectAuth,
-        project_token: Callable[[], str | None],
+        project_token: str | None,
         clock: Callable[[], float],
         default: str | None = None,
     ) -> None:
@@ -62,7 +62,7 @@ class ProjectTokenKind:
         """Ask whether the token is good for the permission asked for, else whether it is a member's at all."""
         if not RESERVED.isdisjoint(credential.params):
             raise unauthenticated()
-        token = asked.tenant.token if asked.tenant else self._project_token()
+        token = asked.tenant.token if asked.tenant else self._project_token
         started = self._clock()
         if await self._service.ask(credential.value, asked.permission, credential.params, token) is not True:
             raise unauthenticated()

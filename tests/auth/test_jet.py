@@ -77,13 +77,10 @@ async def authenticator(settings: JetSettings, clock: Clock) -> AsyncIterator[Au
     outgoing = Outgoing(settings.timeout)
     service = ProjectAuth(settings, outgoing, clock)
 
-    def known() -> str:
-        return PROJECT_TOKEN
-
     yield Authenticator(
         [
-            JetTokenKind(settings, known, clock, "shop"),
-            ProjectTokenKind(settings, service, known, clock, "shop"),
+            JetTokenKind(settings, PROJECT_TOKEN, clock, "shop"),
+            ProjectTokenKind(settings, service, PROJECT_TOKEN, clock, "shop"),
             JetBearerKind(settings, clock, "shop"),
         ],
         clock=clock,
@@ -383,7 +380,7 @@ async def test_policy_asks_the_credential_for_each_verb(authenticator: Authentic
 async def test_rights_are_narrowed_by_roles_where_there_are_any(
     settings: JetSettings, private_key: RSAPrivateKey, clock: Clock
 ) -> None:
-    kind = JetTokenKind(settings.model_copy(update={"roles": ("nobody",)}), lambda: PROJECT_TOKEN, clock, "shop")
+    kind = JetTokenKind(settings.model_copy(update={"roles": ("nobody",)}), PROJECT_TOKEN, clock, "shop")
     owner = await Authenticator([kind], clock=clock).authenticate(f"JWT {token(private_key, {'owner': True})}")
 
     assert await Policy({}).grant(owner, CUSTOMERS) is None
@@ -391,4 +388,4 @@ async def test_rights_are_narrowed_by_roles_where_there_are_any(
 
 def test_a_key_that_is_none_stops_the_start(settings: JetSettings, clock: Clock) -> None:
     with pytest.raises(ConfigurationError, match="jwt_verify_key"):
-        JetTokenKind(settings.model_copy(update={"jwt_verify_key": "nonsense"}), lambda: None, clock)
+        JetTokenKind(settings.model_copy(update={"jwt_verify_key": "nonsense"}), None, clock)
