@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from bridge_core.adapter import Adapter, Probes, Watches
+from bridge_core.adapter import Adapter, Probes, Transactions, Watches
 from bridge_core.call import Call, Handler, Layer, Principal
 from bridge_core.errors import BridgeError
 from bridge_core.layers.authorize import authorize, unknown_model
+from bridge_core.layers.idempotency import idempotency
+from bridge_core.layers.keyed import Memory
 from bridge_core.operations import Answer, Verb
 from bridge_core.planner import Plan, plan
 from bridge_core.policy import Policy
@@ -34,10 +36,11 @@ class Bridge:
         default: str | None = None,
         layers: Iterable[Layer] = (),
         inside: Iterable[Layer] = (),
+        memory: Memory | None = None,
     ) -> None:
         """Take opened resources; `layers` stand around `authorize`, `inside` between it and the router.
 
-        The first one of each is the outermost.
+        The first one of each is the outermost. `memory` keeps the keys of writes, before those inside see them.
         """
         self._served: Mapping[str, Served] = MappingProxyType({each.name: each for each in served})
         self._policy = policy
@@ -47,7 +50,7 @@ class Bridge:
         handler: Handler = router(lambda: self._served)
         for layer in reversed(tuple(inside)):
             handler = layer(handler)
-        handler = authorize(policy)(handler)
+        handler = authorize(policy)(idempotency(memory, self._transactions)(handler))
         for layer in reversed(tuple(layers)):
             handler = layer(handler)
         self.handle: Handler = handler
@@ -125,6 +128,12 @@ class Bridge:
         for served in self._served.values():
             if served.adapter is not None:
                 await served.adapter.close()
+
+    def _transactions(self, resource: str) -> Transactions | None:
+        served = self._served.get(resource)
+        if served is None or served.adapter is None:
+            return None
+        return served.adapter if isinstance(served.adapter, Transactions) else None
 
     def _watch(self, served: Served) -> None:
         if served.adapter is not None and isinstance(served.adapter, Watches):

@@ -16,6 +16,7 @@ from bridge_core.call import Principal
 from bridge_core.errors import BridgeError
 from bridge_core.registry import Opener
 from bridge_core.settings import ServerSettings, Settings
+from bridge_core.store.idempotency import StoreMemory
 from bridge_core.surfaces import auth as auth_surface
 from bridge_core.surfaces import health
 from bridge_core.surfaces.guard import guarded
@@ -64,7 +65,8 @@ async def opened(settings: Settings, available: Sequence[EntryPoint], draining: 
         auth = await open_auth(settings.auth, url, folder, default=settings.default_resource)
         opening.push_async_callback(auth.close)
         served = await registry.open_all(settings, openers)
-        bridge = Bridge(served, policy, default=settings.default_resource, inside=auth.layers)
+        memory = StoreMemory(auth.store)
+        bridge = Bridge(served, policy, default=settings.default_resource, inside=auth.layers, memory=memory)
         opening.push_async_callback(bridge.close)
         roles.check(settings, bridge.resources())
         rest = RestApp(bridge, authenticate(auth.authenticator), rest_settings(settings.server))

@@ -108,12 +108,13 @@ IDEMPOTENCY: Final = Table(
     Column("principal", String(300), primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("resource", String(200), primary_key=True),
-    Column("request_hash", String(64), nullable=False),  # of method, path, body: the same key for another is refused
-    Column("state", String(16), nullable=False),  # started, applied, not_applied, unknown
-    Column("upstream", JSON),  # what proves the outcome after a crash: a transaction id, a vendor's key
-    Column("status", Integer),
-    Column("headers", JSON),
-    Column("body", LargeBinary),
+    Column("request_hash", String(64), nullable=False),  # the same key for another request is refused
+    Column("state", String(16), nullable=False),  # started, applied, unknown
+    Column("owner", String(32), nullable=False),  # the try that may change this row; empty: it was left
+    Column("minted", String(32), nullable=False),  # the key that the backend gets, at every try the same
+    Column("process", String(200), nullable=False),  # whose try it is
+    Column("lease", Double, nullable=False),  # until when the try is believed to be alive
+    Column("tokens", JSON, nullable=False),  # what proves the outcome after a crash
+    Column("answer", LargeBinary),
     Column("created", Double, nullable=False, index=True),
-    Column("finished", Double),
 )

@@ -48,7 +48,7 @@ def joined(op: Create | Update | Delete, parts: Sequence[Written]) -> Written:
 def guarded(op: Create | Update | Delete) -> bool:
     """Tell whether a write must be looked at before it is committed."""
     options = op.options
-    if options.affected != ANY_NUMBER or options.dry_run or options.timezone is not None:
+    if options.affected != ANY_NUMBER or options.dry_run or options.timezone is not None or options.witness is not None:
         return True
     return not isinstance(op, Delete) and (op.check != EVERYTHING or _may_overwrite(op))
 

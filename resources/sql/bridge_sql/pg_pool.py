@@ -14,7 +14,7 @@ from bridge_sql.errors import from_sqlstate, lost
 from bridge_sql.pg_connections import Connections
 from pydantic import SecretStr
 
-from bridge_core.errors import BridgeError, ConfigurationError, Unavailable
+from bridge_core.errors import BridgeError, ConfigurationError, Saturated, Unavailable
 
 _WAIT: Final = 2.0  # seconds for a free connection: a caller behind a full pool had better come again
 _STATEMENTS: Final = 1_000  # prepared statements kept per connection
@@ -115,7 +115,7 @@ def translated(failure: BaseException, *, writing: bool) -> BridgeError:
             hint=getattr(failure, "hint", None),
         )
     if isinstance(failure, TimeoutError):
-        return Unavailable("every connection to the database is in use", code="PGRST003")
+        return Saturated("every connection to the database is in use", code="PGRST003")
     return lost(sent=writing)
 
 

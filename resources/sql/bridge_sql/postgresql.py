@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from bridge_sql.pg_answers import checked, guarded, guessed, joined, page_of_row, written
+from bridge_sql.pg_outcomes import AHEAD, STATUS, TOKEN, outcome, parts
 from bridge_sql.pg_pool import Pool
 from bridge_sql.pg_reads import Building, guess_statement, read_statement, stream_statement
 from bridge_sql.pg_stream import LARGE, streamed, use_timezone
@@ -17,7 +18,7 @@ from bridge_sql.reflect import Catalogue
 from bridge_sql.shape import create_shape, delete_shape, read_shape, update_shape
 from bridge_sql.statement import Statement
 
-from bridge_core.errors import BridgeError, Conflict, UnknownName, UpstreamFailed
+from bridge_core.errors import BridgeError, Conflict, Outcome, UnknownName, UpstreamFailed
 from bridge_core.operations import Create, Delete, Missing, Page, Read, Update, Written
 from bridge_core.query import Counting, Slice
 from bridge_core.schema import Model
@@ -94,6 +95,19 @@ class PostgresAdapter:
             case Delete():
                 return delete_statement(op, building).sql
 
+    async def probe(self) -> None:
+        """Return when the database answers."""
+        await self._reads.row("select 1", ())
+
+    async def outcome_of(self, token: str, /) -> Outcome | None:
+        """Ask the database what became of the transaction with this token; None: it is still under way."""
+        try:
+            return outcome(await self._reads.row(STATUS, parts(token)))
+        except BridgeError as failure:
+            if failure.code == AHEAD:
+                return Outcome.UNKNOWN
+            raise
+
     async def close(self) -> None:
         """Close every connection."""
         await self._watch.close()
@@ -145,7 +159,8 @@ class PostgresAdapter:
         if len(runs) == 1 and not guarded(op):
             return await self._insert(runs[0], self._alone)
         async with self._transaction(op) as run:
-            return checked(op, joined(op, [await self._insert(part, run) for part in runs]))
+            answer = checked(op, joined(op, [await self._insert(part, run) for part in runs]))
+            return await _sealed(op, answer, run)
 
     async def _insert(self, op: Create, run: _Run) -> Written:
         values: list[object] = [encode(op.records).decode()]
@@ -159,7 +174,7 @@ class PostgresAdapter:
         if not guarded(op):
             return written(op, await self._alone(statement.sql, parameters))
         async with self._transaction(op) as run:
-            return checked(op, written(op, await run(statement.sql, parameters)))
+            return await _sealed(op, checked(op, written(op, await run(statement.sql, parameters))), run)
 
     async def _alone(self, sql: str, parameters: Sequence[object]) -> Any:
         """Run one statement that is its own transaction."""
@@ -196,6 +211,13 @@ class PostgresAdapter:
 
     def _is_view(self, model: Model) -> bool:
         return model.kind != "table"
+
+
+async def _sealed(op: Create | Update | Delete, answer: Written, run: _Run) -> Written:
+    """Have the transaction taken down, with its answer, before it is committed."""
+    if op.options.witness is not None and not op.options.dry_run:
+        await op.options.witness((await run(TOKEN, ()))[0], answer)
+    return answer
 
 
 class _Undo(BridgeError):
