@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from bridge_core.errors import Outcome, Rejected, Unacceptable
 from bridge_core.query import EVERYTHING, WHOLE, Column, Counting, Filter, Order, Window
-from bridge_core.schema import Model
+from bridge_core.schema import Model, Relation
 
 Record: TypeAlias = Mapping[str, object]
 Key: TypeAlias = tuple[object, ...]
@@ -40,8 +40,9 @@ class Part(Enum):
 class Read:
     """Find records.
 
-    `select` empty means every readable field. With `keys`, only the records with those keys are wanted, in
-    any order, and `where` still holds. With `encoded`, the caller would take JSON bytes instead of records.
+    `select` empty means every readable field, or none where something is embedded. With `keys`, only the records with
+    those keys are wanted, in any order, and `where` still holds. With `encoded`, the caller would take JSON bytes
+    instead of records.
     """
 
     model: Model
@@ -55,6 +56,27 @@ class Read:
     encoded: bool = False
     timezone: str | None = None
     max_scan: int | None = None  # records that the caller lets the core read beyond those it returns
+    embeds: tuple["Embed", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """A nested read along a relation.
+
+    `name` is its key in the answer, and the `embed` of paths in filters and orders. The answer holds one object or
+    null where the far end is one record, else an array. `inner`: records without related ones are left out. `spread`:
+    its values stand among those of the record itself. Not `shown`: it only filters and orders. `junction` is the model
+    in the middle of a many-to-many relation, and `junction_scope` its row scope.
+    """
+
+    name: str
+    relation: Relation
+    read: Read
+    inner: bool = False
+    spread: bool = False
+    shown: bool = True
+    junction: Model | None = None
+    junction_scope: Filter = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +147,7 @@ class WriteOptions:
     key: str | None = None
     etags: tuple[str, ...] | None = None
     max_scan: int | None = None
+    embeds: tuple[Embed, ...] = ()  # what is nested in the records that are wanted back
     witness: "Witness | None" = field(default=None, compare=False, repr=False)
 
 

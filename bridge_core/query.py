@@ -69,10 +69,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A field, and the way into its JSON value where there is one."""
+    """A field, and the way into its JSON value where there is one.
+
+    With `embed`, the field is one of the related record that the embed of that name leads to; without a field, the
+    path stands for the related records themselves, which can only be tested to be there or not.
+    """
 
     field: str
     steps: tuple[Step, ...] = ()
+    embed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,19 +184,41 @@ Window: TypeAlias = Slice | After
 WHOLE: Window = Slice()
 
 
+class Aggregate(StrEnum):
+    """What can be computed from the values of many records."""
+
+    COUNT = "count"
+    SUM = "sum"
+    AVG = "avg"
+    MIN = "min"
+    MAX = "max"
+
+
+ROWS: Path = Path("")
+"""The path of a count of records, rather than of values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One value of the answer: where it comes from, its type if it is cast, its name if it is renamed."""
+    """One value of the answer: where it comes from, its type if it is cast, its name if it is renamed.
+
+    With an aggregate, it is computed from all records that agree in the columns without one; `cast` applies before,
+    `result_cast` after.
+    """
 
     path: Path
     alias: str | None = None
     cast: str | None = None
+    aggregate: Aggregate | None = None
+    result_cast: str | None = None
 
     @property
     def name(self) -> str:
-        """Return the key in the answer: the alias, else the last key of the path that is no index."""
+        """Return the key in the answer: the alias, the aggregate, or the last key of the path that is no index."""
         if self.alias is not None:
             return self.alias
+        if self.aggregate is not None:
+            return self.aggregate.value
         keys = (step.key for step in reversed(self.path.steps))
         return next((key for key in keys if isinstance(key, str)), self.path.field)
 

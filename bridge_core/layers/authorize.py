@@ -1,15 +1,15 @@
 """Authorise an operation: narrow its model, add its row scope, and refuse every field outside."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Final
 
-from bridge_core.call import Call, Handler, Layer
+from bridge_core.call import Call, Handler, Layer, Principal
 from bridge_core.errors import BadValue, UnknownName
-from bridge_core.operations import Answer, Create, Delete, Operation, Read, Resolution, Update, Verb, verb_of
+from bridge_core.operations import Answer, Create, Delete, Embed, Operation, Read, Resolution, Update, Verb, verb_of
 from bridge_core.policy import Grant, Policy
-from bridge_core.query import EVERYTHING, Column, Filter, Order, both, conditions
+from bridge_core.query import EVERYTHING, ROWS, Column, Filter, Order, Path, both, conditions
 from bridge_core.schema import Model
 
 _ONE: Final = {verb: frozenset({verb}) for verb in Verb}
@@ -26,11 +26,44 @@ def authorize(policy: Policy) -> Layer:
             grant = await policy.grant(call.principal, operation.model, verbs_of(operation))
             if grant is None:
                 raise unknown_model(operation.model.resource, operation.model.name)
+            operation = await with_granted_embeds(policy, call.principal, operation)
             return await inner(Call(narrowed(operation, grant), call.principal, call.deadline))
 
         return handle
 
     return layer
+
+
+async def with_granted_embeds(policy: Policy, principal: Principal, operation: Operation) -> Operation:
+    """Return the operation with everything that is nested in it authorised: each far end is a read of its own."""
+    if isinstance(operation, Read):
+        if not operation.embeds:
+            return operation
+        return replace(operation, embeds=await _granted(policy, principal, operation.embeds))
+    if not operation.options.embeds:
+        return operation
+    embeds = await _granted(policy, principal, operation.options.embeds)
+    return replace(operation, options=replace(operation.options, embeds=embeds))
+
+
+async def _granted(policy: Policy, principal: Principal, embeds: Iterable[Embed]) -> tuple[Embed, ...]:
+    return tuple([await _granted_embed(policy, principal, embed) for embed in embeds])
+
+
+async def _granted_embed(policy: Policy, principal: Principal, embed: Embed) -> Embed:
+    far = await policy.grant(principal, embed.read.model)
+    between = await policy.grant(principal, embed.junction) if embed.junction is not None else None
+    if far is None or (embed.junction is not None and between is None):
+        raise unknown_model(embed.read.model.resource, embed.read.model.name)
+    read = narrowed(await with_granted_embeds(policy, principal, embed.read), far)
+    assert isinstance(read, Read)  # narrowing keeps the kind of an operation
+    for name in embed.relation.target_fields:
+        _must_read(far.model, name)
+    if between is None or embed.relation.junction is None:
+        return replace(embed, read=read)
+    for name in (*embed.relation.junction.near, *embed.relation.junction.far):
+        _must_read(between.model, name)
+    return replace(embed, read=read, junction=between.model, junction_scope=between.scope)
 
 
 def verbs_of(operation: Operation) -> frozenset[Verb]:
@@ -53,7 +86,7 @@ def narrowed(operation: Operation, grant: Grant) -> Operation:
     scope = grant.scope if operation.scope is EVERYTHING else both(grant.scope, operation.scope)
     match operation:
         case Read():
-            _readable(model, operation.select, operation.where, operation.order)
+            _readable(model, operation.select, operation.where, operation.order, operation.embeds)
             _addressable(model, operation.keys)
             return _read(operation, model, scope)
         case Create():
@@ -97,16 +130,37 @@ def _addressable(model: Model, keys: object) -> None:
 
 def _returnable(model: Model, operation: Create | Update | Delete) -> None:
     options = operation.options
-    _readable(model, options.returning or (), None, options.order)
+    _readable(model, options.returning or (), None, options.order, options.embeds)
 
 
-def _readable(model: Model, select: Iterable[Column], where: Filter | None, order: Iterable[Order]) -> None:
+def _readable(
+    model: Model,
+    select: Iterable[Column],
+    where: Filter | None,
+    order: Iterable[Order],
+    embeds: Sequence[Embed] = (),
+) -> None:
     for column in select:
-        _must_read(model, column.path.field)
+        if column.path != ROWS:
+            _must_read(model, column.path.field)
     for condition in conditions(where) if where is not None and where is not EVERYTHING else ():
-        _must_read(model, condition.path.field)
+        _must_reach(model, condition.path, embeds)
     for term in order:
-        _must_read(model, term.path.field)
+        _must_reach(model, term.path, embeds)
+    for embed in embeds:
+        for name in embed.relation.fields:
+            _must_read(model, name)
+
+
+def _must_reach(model: Model, path: Path, embeds: Sequence[Embed]) -> None:
+    if path.embed is None:
+        _must_read(model, path.field)
+        return
+    embed = next((each for each in embeds if each.name == path.embed), None)
+    if embed is None:
+        raise unknown_field(model, path.embed)
+    if path.field:
+        _must_read(embed.read.model, path.field)
 
 
 def _must_read(model: Model, name: str) -> None:
