@@ -1,7 +1,10 @@
 """Open the store: SQLite in a file that only its owner can read, or PostgreSQL; migrated before anybody uses it."""
 
+import errno
 import logging
 import os
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -119,8 +122,9 @@ def _sqlite(url: URL) -> AsyncEngine:
     def connected(connection: Any, record: object) -> None:
         connection.isolation_level = None  # the driver's own idea of transactions would end them at every DDL
         cursor = connection.cursor()
-        for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on"):
+        for pragma in ("synchronous=full", "foreign_keys=on"):
             cursor.execute(f"pragma {pragma}")
+        _log_ahead(cursor)
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -131,10 +135,30 @@ def _sqlite(url: URL) -> AsyncEngine:
     return engine
 
 
+def _log_ahead(cursor: Any) -> None:
+    """Switch to the write-ahead log; SQLite does not wait for the lock that this takes, so we do."""
+    until = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            cursor.execute("pragma journal_mode=wal")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)  # only while several processes open a new file
+        else:
+            return
+
+
 def _private(path: Path) -> None:
-    """Make sure that the file is there and that only its owner can read it; its side files get the same mode."""
+    """Make sure that the file is there and that only its owner can read it; its side files get the same mode.
+
+    A file that is there is not opened: closing it would release the locks that this process holds on it.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+        elif not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if path.stat().st_mode & 0o077:
             path.chmod(PRIVATE)
     except OSError as cause:

@@ -1,8 +1,11 @@
 """The bridge's own state survives, stays private, and tells every worker what was revoked."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -42,6 +45,21 @@ async def test_several_servers_may_start_at_once(url: str) -> None:
 
     assert versions == [0] * 4
     await asyncio.gather(*(each.close() for each in stores))
+
+
+async def test_a_start_waits_for_another_process_that_makes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("create table something (id)")
+        other.execute("begin immediate")
+        release = Timer(0.2, other.execute, ["commit"])
+        release.start()
+
+        store = await open_store(f"sqlite:///{path}")
+
+        release.join()
+    assert (await news(store, None)).version == 0
+    await store.close()
 
 
 async def test_the_migrations_make_the_tables_that_the_code_speaks_of(store: Store) -> None:
