@@ -181,7 +181,7 @@ class After:
 
 Window: TypeAlias = Slice | After
 
-WHOLE: Window = Slice()
+WHOLE: Slice = Slice()
 
 
 class Aggregate(StrEnum):

@@ -135,7 +135,8 @@ class RestApp:
         """Judge a request in the order of the dialect: path, profile, method, query, and so on in each method."""
         began = self._clock()
         address = self._address(request.path)
-        place = self._places.place(principal, address, request.profile)
+        profile = request.profile
+        place = self._places.place(principal, address, profile)
         if address.model is None:
             return await self._root(request, principal, place, address)
         method = request.method
@@ -152,8 +153,8 @@ class RestApp:
         else:
             return await self._options(asked)
         response.headers.extend(_COMMON)
-        if request.profile is not None:
-            response.headers.append((b"content-profile", request.profile.encode()))
+        if profile is not None:
+            response.headers.append((b"content-profile", profile.encode()))
         return response
 
     async def _read(self, asked: _Asked) -> Response:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -18,21 +18,25 @@ _REMEMBERED: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A path below the base: the resource, and the model where one is named. `raw` is the model as it was written."""
-
-    resource: str
-    model: str | None
-    raw: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A resource, one namespace of it where one was chosen, and a model in it."""
 
     resource: str
     model: str
     profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A path below the base: the resource, and the model where one is named. `raw` is the model as it was written.
+
+    `place` is where the path leads without a profile; the surface remembers it with the path.
+    """
+
+    resource: str
+    model: str | None
+    raw: bytes = b""
+    place: Place | None = field(default=None, compare=False)
 
 
 def address_of(path: bytes) -> Address:
@@ -49,7 +53,7 @@ def address_of(path: bytes) -> Address:
         case [resource] | [resource, ""] if resource:
             return Address(resource, None)
         case [resource, model] if resource and model:
-            return Address(resource, model, segments[1])
+            return Address(resource, model, segments[1], Place(resource, model) if resource != SUPABASE else None)
         case [resource, "rpc", function] if resource and function:
             raise UnknownName(
                 f"Could not find the function {function[:200]} without parameters in the schema cache", code="PGRST202"
@@ -71,6 +75,8 @@ class Places:
 
     def place(self, principal: Principal, address: Address, profile: str | None) -> Place:
         """Return where a request leads, or raise Unacceptable for a profile that is not there."""
+        if profile is None and address.place is not None:
+            return address.place
         resource, model = address.resource, address.model or ""
         if resource == SUPABASE:
             resource, profile = self._resource(profile)

@@ -14,6 +14,7 @@ from bridge_core.surfaces.rest.select import EVERY_FIELD, Selection, selection_o
 from bridge_core.surfaces.rest.settings import remembering
 from bridge_core.surfaces.rest.window import number_of
 
+_VISIBLE: Final = bytes(range(33, 127))
 _CREDENTIALS: Final = frozenset(
     {"access_token", "accesstoken", "api_key", "api-key", "apikey", "auth", "auth_token", "authorization", "bearer",
      "id_token", "jwt", "refresh_token", "token"}
@@ -138,10 +139,10 @@ def _decoded(text: str) -> str:
 
 def canonical(raw: bytes) -> bytes:
     """Return a query string with its parameters sorted, fit to stand in a header."""
-    if not raw:
+    if b"&" in raw:
+        raw = b"&".join(sorted(part for part in raw.split(b"&") if b"=" in part))
+    if b"=" not in raw:
         return b""
-    parts = sorted(part for part in raw.split(b"&") if b"=" in part)
-    joined = b"&".join(parts)
-    if not joined.isascii() or any(each <= 32 or each == 127 for each in joined):
-        joined = b"".join(b"%%%02X" % each if each <= 32 or each >= 127 else bytes((each,)) for each in joined)
-    return b"?" + joined if joined else b""
+    if raw.translate(None, _VISIBLE):
+        raw = b"".join(bytes((each,)) if each in _VISIBLE else b"%%%02X" % each for each in raw)
+    return b"?" + raw

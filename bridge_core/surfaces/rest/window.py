@@ -3,7 +3,7 @@
 from typing import Final
 
 from bridge_core.errors import Malformed, OutOfRange
-from bridge_core.query import Slice
+from bridge_core.query import WHOLE, Slice
 
 _LARGEST: Final = 2**62  # beyond any number of records, and within 64 bits everywhere
 _DIGITS: Final = 18
@@ -21,6 +21,8 @@ def number_of(word: str, text: str) -> int:
 
 def window_of(limit: int | None, offset: int | None, ranged: str | None) -> Slice:
     """Return the window that both the query and the Range header ask for; a Range that is malformed is ignored."""
+    if limit is None and offset is None and ranged is None:
+        return WHOLE
     if limit is not None and limit < 0:
         raise _outside("Limit should be greater than or equal to zero.")
     first = max(offset or 0, 0)
