@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, Final
 
 import httptools
@@ -22,6 +23,7 @@ from bridge_core.settings import ServerSettings
 LINGER: Final = 1.0  # seconds that a refused client may take to notice: closing at once would tear the refusal away
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 
+_CONTINUE: Final = b"HTTP/1.1 100 "
 _DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
@@ -50,7 +52,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refused = False
         self._begun = False  # a request was handed on; `cycle` is the latest
         self._overhead = 0  # bytes since the last thing that was parsed
-        self._head = 0  # bytes of the present headers
         self._refusal = (HTTPStatus.BAD_REQUEST, "the request is not valid HTTP/1.1")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
@@ -83,7 +84,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._stage = Stage.HEAD
-        self._head = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request target."""
@@ -91,19 +91,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.url) > self.bounds.max_url:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "the URL is too long")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer."""
-        super().on_header(name, value)
-        self._head += len(name) + len(value)
-        if self._head > self.bounds.max_header_bytes:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too large")
-        if len(self.headers) > self.bounds.max_headers:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
-
     def on_headers_complete(self) -> None:
         """Hand the request on, if its head is sound."""
+        self._check_headers()
         self._check_head()
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # such an answer has no body that its head could wait for
+            self.cycle.transport = _Joining(self.transport)  # type: ignore[assignment]  # all that a request uses
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False  # no other protocol is spoken here: answer, and close
         self._begun = True
@@ -117,6 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request: the next bytes belong to another one."""
+        self._check_headers()  # trailers have joined them
         super().on_message_complete()
         self._stage = Stage.NOTHING
         self._overhead = 0
@@ -163,6 +158,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal = (status, message)
         raise _RefusedError
 
+    def _check_headers(self) -> None:
+        if len(self.headers) > self.bounds.max_headers:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many headers")
+        if sum(map(len, chain.from_iterable(self.headers))) > self.bounds.max_header_bytes:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too large")
+
     def _check_head(self) -> None:
         version = self.parser.get_http_version()
         if version not in VERSIONS:
@@ -197,6 +198,36 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._refusal = (HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time")
         self.send_400_response("")
+
+
+class _Joining:
+    """The transport, as one request writes to it: the head of the answer leaves together with the first of its body.
+
+    Two small pieces would cost two system calls and two packets.
+    """
+
+    __slots__ = ("_head", "_sent", "_transport")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._head = b""
+        self._sent = False
+
+    def write(self, data: bytes) -> None:
+        if self._sent or data.startswith(_CONTINUE):
+            self._transport.write(data)
+        elif self._head:
+            self._sent = True
+            self._transport.writelines((self._head, data))
+        else:
+            self._head = data
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        closing: bool = self._transport.is_closing()
+        return closing
 
 
 class Listener(uvicorn.Server):

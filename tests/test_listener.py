@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge_core.listener import Listener, configuration
 from bridge_core.settings import ServerSettings
@@ -39,10 +40,20 @@ class Echo:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
+        if scope["path"] == "/pieces":
+            await self._in_pieces(send)
+            return
         answer = bytes(4_000_000) if scope["path"] == "/large" else b"%s|%d" % (scope["raw_path"], len(body))
         length = (b"content-length", str(len(answer)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [length]})
         await send({"type": "http.response.body", "body": answer})
+
+    async def _in_pieces(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await self.go_on.wait()
+        await send({"type": "http.response.body", "body": b"second", "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class Served:
@@ -254,4 +265,66 @@ async def test_a_request_that_is_being_answered_is_not_overdue(served: Served) -
     served.app.go_on.set()
 
     assert status(await asyncio.wait_for(reader.read(), 5)) == 200
+    writer.close()
+
+
+async def test_the_head_of_an_answer_leaves_together_with_its_body(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+
+    class Told:
+        def __init__(self, transport: Any) -> None:
+            self._transport = transport
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._transport, name)
+
+        def write(self, data: bytes) -> None:
+            sent.append(data)
+            self._transport.write(data)
+
+        def writelines(self, pieces: Any) -> None:
+            sent.append(b"".join(pieces))
+            self._transport.writelines(pieces)
+
+    made: Any = HttpToolsProtocol.connection_made
+    monkeypatch.setattr(HttpToolsProtocol, "connection_made", lambda self, transport: made(self, Told(transport)))
+
+    answer = await served.answer(b"GET /ok HTTP/1.1\r\nHost: a\r\n%s\r\n" % CLOSE)
+
+    assert sent == [answer]
+
+
+async def test_head_is_answered_by_a_head_alone(served: Served) -> None:
+    answer = await served.answer(b"HEAD /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /ok HTTP/1.1\r\nHost: a\r\n%s\r\n" % CLOSE)
+
+    first, second, body = answer.split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200")
+    assert b"content-length: 5" in first
+    assert second.startswith(b"HTTP/1.1 200")
+    assert body == b"/ok|0"
+
+
+async def test_a_client_that_asks_whether_to_go_on_is_told_so_first(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(BODY + CLOSE + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+
+    told = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    writer.write(b"abc")
+
+    assert told == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\n/ok|3")
+    writer.close()
+
+
+async def test_the_first_piece_of_a_long_answer_does_not_wait_for_the_second(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(b"GET /pieces HTTP/1.1\r\nHost: a\r\n%s\r\n" % CLOSE)
+
+    begun = await asyncio.wait_for(reader.readuntil(b"first\r\n"), 5)
+    served.app.go_on.set()
+
+    assert begun.startswith(b"HTTP/1.1 200")
+    assert await asyncio.wait_for(reader.read(), 5) == b"6\r\nsecond\r\n0\r\n\r\n"
     writer.close()
