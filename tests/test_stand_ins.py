@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PASSWORD, PostgresServer, running
 
 
@@ -32,3 +33,10 @@ def test_a_stopped_server_starts_again_with_what_it_held() -> None:
         server.start()
 
         assert server.psql("select n from kept", name) == "7"
+
+
+def test_a_mariadb_answers_where_it_is_installed(mariadb: MariaDbServer) -> None:
+    url = mariadb.database("create table only_here (id int)")
+
+    assert url.startswith("mysql://")
+    assert mariadb.sql("show tables", url.rpartition("/")[2]) == "only_here"
