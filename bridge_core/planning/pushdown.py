@@ -10,7 +10,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from bridge_core.query import NOTHING, And, Condition, Filter, Is, Not, Op, Or, Quantifier
+from bridge_core.query import EVERYTHING, NOTHING, And, Condition, Filter, Is, Not, Op, Or, Quantifier
 from bridge_core.schema import Boolean, Capabilities, FieldType, Model
 
 Conjunction: TypeAlias = tuple[Condition, ...]
@@ -58,8 +58,11 @@ def answers(model: Model, condition: Condition) -> bool:
         return False
     if condition.path.steps and not field.paths:
         return False
+    if condition.op is not Op.IN:
+        return True
     most = model.capabilities.max_in
-    return condition.op is not Op.IN or most is None or len(_values(condition)) <= most
+    values = _values(condition)
+    return values != () and (most is None or len(values) <= most)  # none at all: false, and not every backend knows
 
 
 def fits_shape(capabilities: Capabilities, term: Filter) -> bool:
@@ -128,6 +131,8 @@ def _mapped(term: Filter, change: Callable[[Filter], Filter]) -> Filter:
             return And(tuple(map(change, terms)))
         case Or(terms):
             return Or(tuple(map(change, terms)))
+        case Condition(op=Op.IN, value=()):
+            return NOTHING
         case Condition(quantifier=Quantifier() as quantifier):
             parts = tuple(replace(term, value=each, quantifier=None) for each in _values(term))
             return Or(parts) if quantifier is Quantifier.ANY else And(parts)
@@ -143,6 +148,8 @@ def _negative(term: Filter) -> Filter:
             return And(tuple(map(_negative, terms)))
         case Not(inner):
             return positive(inner)
+        case Condition(op=Op.IN, value=()):
+            return EVERYTHING
         case Condition(quantifier=None):
             return Not(term)
         case Condition():

@@ -10,7 +10,7 @@ from bridge_core.evaluate import predicate
 from bridge_core.operations import Key, Part, Read
 from bridge_core.planning.cursors import ours, place_of
 from bridge_core.planning.plan import Limits, Plan, Strategy
-from bridge_core.planning.split import Split, fixed_keys, split
+from bridge_core.planning.split import Split, fixed_keys, split, takes_as_it_is
 from bridge_core.query import (
     EVERYTHING,
     WHOLE,
@@ -36,6 +36,8 @@ def plan_read(op: Read, limits: Limits) -> Plan:
     """Plan a read whose values are typed."""
     if op.keys is not None:
         return _by_key(op, op.keys, limits)
+    if _whole(op):
+        return Plan(op, Strategy.DIRECT, (op,), records=op.window.limit, allowance=limits.allowed(op.max_scan))
     where = both(op.scope, op.where)
     found = split(op.model, where, op.order)
     residual = _residual(op, found)
@@ -87,6 +89,20 @@ def keys_filter(model: Model, keys: Sequence[Key]) -> Filter:
             And(tuple(Condition(Path(name), Op.EQ, part) for name, part in zip(model.key, key, strict=True)))
             for key in keys
         )
+    )
+
+
+def _whole(op: Read) -> bool:
+    """Tell whether the backend takes a read exactly as it is: most do, and it has to be seen quickly."""
+    capabilities = op.model.capabilities
+    return (
+        capabilities.selects
+        and (capabilities.counts or op.count is Counting.NONE)
+        and (capabilities.encodes or not op.encoded)
+        and op.max_scan is None
+        and _takes_window(op, capabilities)
+        and takes_as_it_is(op.model, op.where, op.order)
+        and takes_as_it_is(op.model, op.scope, ())
     )
 
 

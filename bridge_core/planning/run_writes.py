@@ -26,7 +26,7 @@ from bridge_core.planning.checks import check_changed, check_created, outside
 from bridge_core.planning.plan import Limits, Plan, Strategy
 from bridge_core.planning.reads import plan_read
 from bridge_core.planning.run_reads import run_read, too_much
-from bridge_core.planning.writes import answers_alone, batch_of, by_key, pushed, target_values
+from bridge_core.planning.writes import answers_alone, batch_of, by_key, numbered, pushed, target_values
 from bridge_core.query import EVERYTHING
 from bridge_core.schema import Model
 
@@ -223,9 +223,9 @@ def _must_be_ours(op: Create, model: Model, found: Sequence[Record], changes: Se
 def _creates(op: Create, new: Sequence[int]) -> list[tuple[Write, Sequence[int]]]:
     size = op.model.capabilities.create_batch
     batches = [new[start : start + size] for start in range(0, len(new), size)]
-    ask = pushed(replace(op, upsert=None), whole=False)
-    assert isinstance(ask, Create)  # as it went in
-    return [(replace(ask, records=[op.records[at] for at in batch]), batch) for batch in batches]
+    plain = replace(op, upsert=None)
+    parts = [numbered(replace(plain, records=[op.records[at] for at in batch]), at) for at, batch in enumerate(batches)]
+    return [(pushed(part, whole=False), batch) for part, batch in zip(parts, batches, strict=True)]
 
 
 async def _answer(adapter: Adapter, op: Write, tally: _Tally, keys: Sequence[Key]) -> Written:

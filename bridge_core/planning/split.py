@@ -33,7 +33,7 @@ class Split:
 
 def split(model: Model, where: Filter, order: Sequence[Order]) -> Split:
     """Split a filter, scope included, and an order, by what the model declares."""
-    if _as_it_is(model, where, order):
+    if takes_as_it_is(model, where, order):
         return Split((where,), exact=True, ordered=True, verbatim=True)
     terms = conjuncts(positive(where))
     if any(disjuncts(each) == () for each in terms):
@@ -81,7 +81,8 @@ def fixed_keys(model: Model, where: Filter, most: int) -> tuple[Key, ...] | None
     return tuple(product(*(found[name] for name in model.key))) if size <= most else None
 
 
-def _as_it_is(model: Model, where: Filter, order: Sequence[Order]) -> bool:
+def takes_as_it_is(model: Model, where: Filter, order: Sequence[Order]) -> bool:
+    """Tell whether the backend answers a filter in this order exactly as it is written."""
     capabilities = model.capabilities
     return (
         capabilities.boolean is Boolean.FULL

@@ -58,6 +58,12 @@ def answers_alone(op: Write) -> bool:
     return capabilities.returns and capabilities.selects and orders
 
 
+def numbered(op: Create, number: int) -> Create:
+    """Return one batch of a create with an idempotency key of its own, where there is one."""
+    key = op.options.key
+    return op if key is None else replace(op, options=replace(op.options, key=f"{key}-{number}"))
+
+
 def batch_of(op: Update | Delete) -> int:
     """Return how many records one call may change that names their keys."""
     model, capabilities = op.model, op.model.capabilities
@@ -112,7 +118,10 @@ def _must_be_possible(op: Write) -> None:
 def _create(op: Create) -> Plan:
     batch = op.model.capabilities.create_batch
     pieces = [op.records[start : start + batch] for start in range(0, len(op.records), batch)]
-    sent = tuple(pushed(replace(op, records=piece), whole=len(pieces) == 1) for piece in pieces)
+    one = len(pieces) == 1
+    sent = tuple(
+        pushed(op if one else numbered(replace(op, records=piece), at), whole=one) for at, piece in enumerate(pieces)
+    )
     _must_be_one(op, len(sent))
     return _costed(Plan(op, Strategy.BATCHES, sent), len(sent), len(op.records))
 

@@ -79,6 +79,8 @@ def typed_filter(model: Model, term: Filter, zone: tzinfo = UTC) -> Filter:
     """Return the filter with every value by the type of its field, or of the place that its path leads to."""
     if term is EVERYTHING:
         return term
+    if isinstance(term, Condition):
+        return _condition(model, term, zone)
     match term:
         case And(terms):
             return And(tuple(typed_filter(model, each, zone) for each in terms))
@@ -86,8 +88,6 @@ def typed_filter(model: Model, term: Filter, zone: tzinfo = UTC) -> Filter:
             return Or(tuple(typed_filter(model, each, zone) for each in terms))
         case Not(inner):
             return Not(typed_filter(model, inner, zone))
-        case Condition():
-            return _condition(model, term, zone)
 
 
 def place_of(model: Model, path: Path) -> Field:
@@ -103,9 +103,12 @@ def _condition(model: Model, term: Condition, zone: tzinfo) -> Condition:
     _must_exist(place, term.op)
     if term.op in _UNCHANGED or (term.op in _OVERLAP and place.type is FieldType.OTHER):
         return term
+    value: object
     if isinstance(term.value, tuple) and (term.quantifier is not None or term.op is Op.IN):
-        return replace(term, value=tuple(typed(place, each, zone) for each in term.value))
-    return replace(term, value=typed(place, term.value, zone))
+        value = tuple(typed(place, each, zone) for each in term.value)
+    else:
+        value = typed(place, term.value, zone)
+    return Condition(term.path, term.op, value, term.quantifier, term.option)
 
 
 def _must_exist(place: Field, op: Op) -> None:

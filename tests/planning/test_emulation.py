@@ -95,7 +95,7 @@ def test_a_read_within_narrow_bounds_is_right_or_refused(
     assert _records(weak, ordered=bool(op.order)) == _records(full, ordered=bool(op.order))
 
 
-def _now(coroutine: Coroutine[Any, Any, T]) -> T:
+def now(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run what never waits: a backend in memory answers at once."""
     try:
         coroutine.send(None)
@@ -121,18 +121,25 @@ def _backend(rows: list[dict[str, object]], model: Model) -> MemoryAdapter:
     return MemoryAdapter([model], {"things": typed_rows(THINGS, rows)})
 
 
+def weak_backend(
+    rows: list[dict[str, object]], weaknesses: frozenset[Weakness], rules: tuple[Rule, ...] = ()
+) -> MemoryAdapter:
+    """Make a backend with these records and weaknesses."""
+    return _backend(rows, _weak(weaknesses, rules))
+
+
 def _outcome(adapter: MemoryAdapter, op: Operation, limits: Limits = LIMITS) -> object:
-    model = _now(adapter.describe())[0]
+    model = now(adapter.describe())[0]
     note(f"{replace(op, model=BARE)}")
     adapter.calls = adapter.records = 0
     try:
-        return _now(perform(adapter, replace(op, model=model), limits))
+        return now(perform(adapter, replace(op, model=model), limits))
     except BridgeError as error:
         return error
 
 
 def _keeps_its_word(adapter: MemoryAdapter, op: Operation, limits: Limits = LIMITS) -> None:
-    model = _now(adapter.describe())[0]
+    model = now(adapter.describe())[0]
     try:
         announced: Plan = plan(replace(op, model=model), limits)
     except BridgeError:
