@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bridge_core.arrange import ordered, shaped
-from bridge_core.errors import BadValue, Conflict, Forbidden, Rejected
+from bridge_core.errors import BadValue, Conflict, Forbidden, Malformed, Rejected
 from bridge_core.evaluate import predicate
 from bridge_core.operations import (
     Create,
@@ -265,6 +265,8 @@ def _window(found: list[Record], op: Read) -> tuple[list[Record], str | None]:
         case Slice(offset, limit):
             return found[offset:] if limit is None else found[offset : offset + limit], None
         case After(cursor, limit):
+            if cursor is not None and not cursor.isdecimal():
+                raise Malformed("the cursor is none of those that were given")
             start = int(cursor or 0)
             end = start + limit
             return found[start:end], str(end) if end < len(found) else None
