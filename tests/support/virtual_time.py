@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next thing that is due: hours pass in no time, and always in the same order."""
+"""An event loop whose clock jumps to the next thing that is due: hours pass in no time, always in one order."""
 
 import asyncio
 import selectors

@@ -89,7 +89,7 @@ async def test_a_call_that_hangs_keeps_its_thread_when_its_caller_leaves() -> No
         assert len(sdk.begun) == 2
         sdk.let_go.set()
         async with asyncio.timeout(5):
-            assert await asyncio.gather(threads(sdk.call, 7), threads(sdk.call, 8)) == [7, 8]
+            assert list(await asyncio.gather(threads(sdk.call, 7), threads(sdk.call, 8))) == [7, 8]
 
 
 async def test_a_call_whose_caller_left_before_it_began_is_never_run() -> None:

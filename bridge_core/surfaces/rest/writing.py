@@ -33,6 +33,7 @@ from bridge_core.surfaces.rest.shapes import first_record
 from bridge_core.surfaces.rest.window import NOTHING_KNOWN, content_range
 from bridge_core.values import text_of
 
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
 _NO_RECORDS: Final = Page(encoded=b"[]")
 _COMMON: Final = frozenset({"return", "count", "tx", "handling", "timezone", "wait"})
 _BOUNDED: Final = frozenset({"max-affected", "max-scan"})
@@ -197,6 +198,8 @@ def written_response(method: str, ask: Ask, operation: Write | None, written: Wr
         raise _partly(written)
     records = ask.returning is Returning.RECORDS
     response = Response(_status(method, operation, written, records=records))
+    if written.replayed:
+        response.headers.append(_REPLAYED)
     if method != "PUT":
         response.headers.append((b"content-range", _range(method, ask, written)))
     if records:
