@@ -5,6 +5,7 @@ import pytest
 pytest_plugins = [
     "tests.support.fakes",
     "tests.support.installed",
+    "tests.support.jet",
     "tests.support.postgres",
     "tests.support.provider",
     "tests.support.mariadb",  # imports from postgres, so it comes after it

@@ -6,18 +6,17 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bridge_core import process, registry, roles, server
+from bridge_core import auth_commands, process, registry, right_commands, roles, server, telling
 from bridge_core.auth.data_tokens import DataTokens
 from bridge_core.call import ANONYMOUS, Principal
-from bridge_core.config import load, suggestion
+from bridge_core.config import load
 from bridge_core.demo import RESOURCE, ROLE, lines_to_try, prepare
 from bridge_core.demo.shop import expected_rows
 from bridge_core.errors import BridgeError, ConfigurationError
@@ -25,9 +24,10 @@ from bridge_core.explain import Question
 from bridge_core.explain import explain as explained
 from bridge_core.router import Served
 from bridge_core.settings import ServerSettings, Settings
+from bridge_core.telling import complain, known_roles, pairs, speaking
 
-WRONG: Final = process.CANNOT_START  # the configuration or the command must change
-FAILED: Final = 1  # something that was asked for is not there now
+WRONG: Final = telling.WRONG
+FAILED: Final = telling.FAILED
 
 Config = Annotated[Path, typer.Argument(help="The configuration file.", metavar="PLUGINS.TOML")]
 Roles = Annotated[list[str] | None, typer.Option("--role", help="A role of the caller; more than once for several.")]
@@ -36,6 +36,10 @@ DEFAULT: Final = Path("plugins.toml")
 
 service = typer.Typer(add_completion=False)
 control = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after a Bridge server.")
+control.add_typer(auth_commands.users, name="users")
+control.add_typer(auth_commands.keys, name="keys")
+for command in (auth_commands.audit, auth_commands.register, right_commands.whoami, right_commands.can):
+    control.command()(command)
 
 
 def serve() -> None:
@@ -125,8 +129,8 @@ def explain(
     """Show the plan of a request and what the backend would be sent, without running it."""
     with speaking():
         settings = load(config)
-        claims = dict(_pair(text) for text in claim or ())
-        roles_of_caller = _known(role, settings)
+        claims = pairs(claim)
+        roles_of_caller = known_roles(role, settings)
         caller = Principal("bridgectl", roles_of_caller, claims) if roles_of_caller else ANONYMOUS
         question = Question(method, target, body.encode())
         found = process.run(explained(settings, registry.installed(), question, caller))
@@ -149,8 +153,8 @@ def token(
     with speaking():
         settings = load(config)
         tokens = DataTokens(settings.auth, time.time)
-        claims = dict(_pair(text) for text in claim or ())
-        typer.echo(tokens.issue(subject, roles=_known(role, settings), claims=claims))
+        claims = pairs(claim)
+        typer.echo(tokens.issue(subject, roles=known_roles(role, settings), claims=claims))
 
 
 @control.command()
@@ -175,23 +179,6 @@ def demo(
                 typer.echo(f"# {title}\n{line}\n")
             code = run_server(settings, listening)
     raise typer.Exit(code)
-
-
-@contextmanager
-def speaking() -> Iterator[None]:
-    """Turn an error into one message for people and an exit code."""
-    try:
-        yield
-    except BridgeError as error:
-        complain(error)
-        raise typer.Exit(WRONG if isinstance(error, ConfigurationError) else FAILED) from None
-
-
-def complain(error: BridgeError) -> None:
-    """Print an error and its cure."""
-    typer.echo(error.message, err=True)
-    if error.hint:
-        typer.echo(f"  -> {error.hint}", err=True)
 
 
 async def _check(settings: Settings, openers: Sequence[registry.Opener]) -> int:
@@ -229,21 +216,6 @@ def _bound_somewhere(settings: ServerSettings) -> socket.socket:
 def _pid_file(settings: Settings) -> Path | None:
     name = settings.server.pid_file
     return settings.path.parent / name if name else None
-
-
-def _known(names: list[str] | None, settings: Settings) -> tuple[str, ...]:
-    for name in names or ():
-        if name not in settings.roles:
-            near, known = suggestion(name, settings.roles), ", ".join(settings.roles) or "none"
-            raise ConfigurationError(f"{settings.path}: there is no role {name!r}{near}; roles: {known}")
-    return tuple(names or ())
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigurationError(f"--claim {text!r} must read name=value")
-    return name, value
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ FLOORS = (  # from the ground up; rooms of one floor do not import each other
     {"surfaces", "testing"},
     {"generation"},
     {"demo", "explain", "process", "server"},
+    {"telling"},
+    {"auth_commands", "right_commands"},
     {"cli"},
 )
 WEB = {"starlette", "uvicorn", "httptools"}

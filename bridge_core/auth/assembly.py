@@ -70,7 +70,7 @@ async def open_auth(
     clock: Callable[[], float] = time.time,
 ) -> Auth:
     """Open the store and everything around it; a relative SQLite path stands in `folder`, beside plugins.toml."""
-    store = await open_store(_placed(store_url, folder))
+    store = await open_store(placed(store_url, folder))
     outgoing: list[Outgoing] = []
     token: str | None = None
     try:
@@ -133,7 +133,8 @@ def _jet(
     ]
 
 
-def _placed(url: str, folder: Path) -> str:
+def placed(url: str, folder: Path) -> str:
+    """Return the URL of the store; a relative SQLite path is meant from the folder of plugins.toml."""
     path = url.removeprefix(SQLITE)
     inside = url.startswith(SQLITE) and path and not path.startswith(("/", ":memory:"))
     return f"{SQLITE}{folder / path}" if inside else url

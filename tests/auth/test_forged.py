@@ -30,9 +30,10 @@ from bridge_core.store import keys
 from bridge_core.store.engine import Store
 from bridge_core.surfaces import routes
 from bridge_core.surfaces.routes import Application, Entry
-from tests.auth.conftest import PROJECT_TOKEN, SECRET, Service
+from tests.auth.conftest import PROJECT_TOKEN, SECRET
 from tests.auth.forgeries import OLD_SECRET, Corpus
 from tests.auth.test_login import Worker, worker
+from tests.support.jet import Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("cities")]
 

@@ -26,7 +26,8 @@ from bridge_core.errors import ConfigurationError, Unauthenticated, Unavailable
 from bridge_core.operations import Verb
 from bridge_core.policy import Policy
 from bridge_core.schema import Field, FieldType, Model
-from tests.auth.conftest import NOW, PROJECT_TOKEN, Clock, Service
+from tests.auth.conftest import NOW, PROJECT_TOKEN, Clock
+from tests.support.jet import Service
 
 pytestmark = pytest.mark.anyio
 

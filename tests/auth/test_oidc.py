@@ -20,7 +20,8 @@ from bridge_core.auth.oidc import OidcKind
 from bridge_core.auth.outgoing import Outgoing
 from bridge_core.auth.settings import OidcSettings
 from bridge_core.errors import Unauthenticated, Unavailable
-from tests.auth.conftest import NOW, Clock, Service
+from tests.auth.conftest import NOW, Clock
+from tests.support.jet import Service
 from tests.support.provider import Provider
 
 pytestmark = pytest.mark.anyio
