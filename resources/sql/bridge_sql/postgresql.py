@@ -7,9 +7,10 @@ from itertools import groupby
 from typing import Any, Final
 
 from bridge_sql.pg_answers import checked, guarded, guessed, joined, page_of_row, written
+from bridge_sql.pg_building import Building, Known
 from bridge_sql.pg_outcomes import AHEAD, STATUS, TOKEN, outcome, parts
 from bridge_sql.pg_pool import Pool
-from bridge_sql.pg_reads import Building, guess_statement, read_statement, stream_statement
+from bridge_sql.pg_reads import guess_statement, read_statement, stream_statement
 from bridge_sql.pg_stream import LARGE, streamed, use_timezone
 from bridge_sql.pg_types import PgTypes
 from bridge_sql.pg_watch import Watch
@@ -36,15 +37,15 @@ class PostgresAdapter:
         self._reads = reads
         self._writes = writes
         self._watch = watch
-        self._catalogue = Catalogue({})
-        self._types = PgTypes({}, {})
+        self._known = Known(Catalogue({}), PgTypes({}, {}))
         self._statements: dict[Hashable, Statement] = {}
 
     async def describe(self) -> Sequence[Model]:
         """Reflect the database; statements for the old description are forgotten."""
-        self._catalogue, self._types = await self._watch.reflected()
+        catalogue, types = await self._watch.reflected()
+        self._known = Known(catalogue, types)
         self._statements = {}
-        return self._catalogue.models
+        return catalogue.models
 
     async def changed(self) -> None:
         """Return when the database says that its schema changed, or a look at its catalogue does."""
@@ -203,11 +204,7 @@ class PostgresAdapter:
         return found
 
     def _building(self, model: Model) -> Building:
-        entry = self._catalogue.entries.get(model.name)
-        if entry is None:
-            raise UnknownName(f'relation "{model.name}" does not exist', code="42P01")
-        place = (entry.model.namespace, str(entry.table.name))
-        return Building(entry.table, self._types.columns.get(place, {}), self._types)
+        return Building.begin(self._known, model)
 
     def _is_view(self, model: Model) -> bool:
         return model.kind != "table"

@@ -26,11 +26,21 @@ class Strategy(Protocol):
 class Predicates:
     """Translates filters and orders over the columns of one model."""
 
-    def __init__(self, strategy: Strategy, model: str, columns: Mapping[str, ColumnElement[Any]]) -> None:
-        """Take the columns by field name: those of the table, or of a statement that returns its rows."""
+    def __init__(
+        self,
+        strategy: Strategy,
+        model: str,
+        columns: Mapping[str, ColumnElement[Any]],
+        related: Callable[[Path], ColumnElement[Any]] | None = None,
+    ) -> None:
+        """Take the columns by field name: those of the table, or of a statement that returns its rows.
+
+        `related` gives what a path through an embed leads to: a value, or, without a field, whether it is there.
+        """
         self._strategy = strategy
         self._model = model
         self._columns = columns
+        self._related = related
 
     def filter(self, term: Filter, slots: Iterator[int]) -> ColumnElement[bool]:
         """Translate a filter; each condition but `is` takes the next slot."""
@@ -47,7 +57,11 @@ class Predicates:
 
     def order(self, term: Order) -> ColumnElement[Any]:
         """Translate one term of an order."""
-        operand = self.operand(term.path)
+        return self.directed(self.operand(term.path), term)
+
+    @staticmethod
+    def directed(operand: ColumnElement[Any], term: Order) -> ColumnElement[Any]:
+        """Return a value in the direction of a term."""
         directed = operand.desc() if term.descending else operand.asc()
         if term.nulls is None:
             return directed
@@ -55,10 +69,15 @@ class Predicates:
 
     def operand(self, path: Path) -> ColumnElement[Any]:
         """Return the expression that a path stands for."""
+        if path.embed is not None:
+            assert self._related is not None  # only a read embeds
+            return self._related(path)
         return self._strategy.operand(self._columns[path.field], path)
 
     def _condition(self, condition: Condition, slots: Iterator[int]) -> ColumnElement[Any]:
         operand = self.operand(condition.path)
+        if condition.path.embed is not None and not condition.path.field:
+            return sa.not_(operand) if condition.value is Is.NULL else operand
         if condition.op is Op.IS:
             return _IS[Is(str(condition.value))](operand)
         return self._strategy.comparison(self._model, operand, condition, next(slots))

@@ -6,12 +6,12 @@ built by walking the operation in the same order in which its shape collected th
 
 from collections.abc import Hashable, Iterable
 
-from bridge_core.operations import Create, Delete, Read, Update
+from bridge_core.operations import Create, Delete, Embed, Read, Update
 from bridge_core.query import After, Condition, Filter, Not, Op, Order, Slice, conditions
 
 
 def read_shape(op: Read, values: list[object]) -> Hashable:
-    """Return the shape of a read; append its values: conditions, keys, limit, offset."""
+    """Return the shape of a read; append its values: conditions, keys, limit, offset, and those of its embeds."""
     where = _filter(op.where, values)
     scope = _filter(op.scope, values)
     if op.keys is not None:
@@ -24,7 +24,33 @@ def read_shape(op: Read, values: list[object]) -> Hashable:
     if window.offset:
         values.append(window.offset)
     spans = (window.limit is not None, window.offset > 0)
-    return (op.model, op.select, where, scope, op.order, spans, op.count, op.keys is not None, op.encoded)
+    embeds = _embeds(op.embeds, values) if op.embeds else ()
+    return (op.model, op.select, where, scope, op.order, spans, op.count, op.keys is not None, op.encoded, embeds)
+
+
+def read_width(op: Read) -> int:
+    """Return how many values `read_shape` collects."""
+    values: list[object] = []
+    read_shape(op, values)
+    return len(values)
+
+
+def filter_width(term: Filter) -> int:
+    """Return how many values the shape of a filter collects."""
+    return sum(each.op is not Op.IS for each in conditions(term))
+
+
+def _embeds(embeds: Iterable[Embed], values: list[object]) -> Hashable:
+    return tuple(
+        [
+            (
+                (each.name, each.relation, each.inner, each.spread, each.shown, each.junction),
+                read_shape(each.read, values),
+                _filter(each.junction_scope, values),
+            )
+            for each in embeds
+        ]
+    )
 
 
 def create_shape(op: Create, values: list[object]) -> Hashable:
@@ -32,7 +58,8 @@ def create_shape(op: Create, values: list[object]) -> Hashable:
     scope = _filter(op.scope, values) if op.upsert is not None else None
     check = _filter(op.check, values)
     options = op.options
-    return ("create", op.model, op.columns, op.missing, op.upsert, scope, check, options.returning, options.order)
+    back = (options.returning, options.order, _embeds(options.embeds, values))
+    return ("create", op.model, op.columns, op.missing, op.upsert, scope, check, back)
 
 
 def update_shape(op: Update, values: list[object]) -> Hashable:
@@ -44,7 +71,8 @@ def update_shape(op: Update, values: list[object]) -> Hashable:
     check = _filter(op.check, values)
     options, keyed = op.options, op.keys is not None
     names = tuple(op.values)
-    return ("update", op.model, names, op.defaults, where, scope, check, keyed, options.returning, options.order)
+    back = (options.returning, options.order, _embeds(options.embeds, values))
+    return ("update", op.model, names, op.defaults, where, scope, check, keyed, back)
 
 
 def delete_shape(op: Delete, values: list[object]) -> Hashable:
@@ -54,13 +82,14 @@ def delete_shape(op: Delete, values: list[object]) -> Hashable:
     if op.keys is not None:
         values.append(op.keys)
     options = op.options
-    return ("delete", op.model, where, scope, op.keys is not None, options.returning, options.order)
+    back = (options.returning, options.order, _embeds(options.embeds, values))
+    return ("delete", op.model, where, scope, op.keys is not None, back)
 
 
 def fields_of(where: Filter, order: Iterable[Order] = ()) -> Iterable[str]:
     """Yield the fields that a filter and an order speak of."""
     yield from (condition.path.field for condition in conditions(where))
-    yield from (term.path.field for term in order)
+    yield from (term.path.field for term in order if term.path.embed is None)
 
 
 def _filter(term: Filter, values: list[object]) -> Hashable:

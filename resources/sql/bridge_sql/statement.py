@@ -32,12 +32,18 @@ class Binds:
     def __init__(self) -> None:
         self._sources: dict[str, tuple[int, Callable[[Any], object]]] = {}
         self._constants: list[object] = []
+        self._names = 0
 
     def value(self, slot: int, type_: sa.types.TypeEngine[Any], bind: Callable[[Any], object]) -> sa.BindParameter[Any]:
         """Return a parameter that takes the value at this position."""
         name = f"v{len(self._sources)}"
         self._sources[name] = (slot, bind)
         return sa.bindparam(name, type_=type_)
+
+    def named(self) -> int:
+        """Return a number that no other table of the statement has in its name."""
+        self._names += 1
+        return self._names
 
     def constant(self, value: object, type_: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
         """Return a parameter that is the same for every operation of the shape."""
