@@ -231,10 +231,16 @@ class _Joining:
 
 
 class Listener(uvicorn.Server):
-    """A server that ends with the first SIGTERM or SIGINT once its requests are done, and at once with the second."""
+    """A server that ends with the first SIGTERM or SIGINT once its requests are done, and at once with the second.
 
-    def __init__(self, config: uvicorn.Config, *, stopping: Callable[[], None], hung_up: Callable[[], None]) -> None:
+    Requests that are not done after `drain` seconds are cut off: their connections are torn, and no answer is made up.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, drain: float, stopping: Callable[[], None], hung_up: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._drain = drain
         self._stopping = stopping
         self._hung_up = hung_up
 
@@ -252,9 +258,19 @@ class Listener(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _stop(self) -> None:
-        self.force_exit = self.should_exit
+        if self.should_exit:
+            self._cut_off()
+            return
         self.should_exit = True
         self._stopping()
+        asyncio.get_running_loop().call_later(self._drain, self._cut_off)
+
+    def _cut_off(self) -> None:
+        self.force_exit = True
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+        for request in tuple(self.server_state.tasks):
+            request.cancel()
 
 
 def configuration(app: Any, settings: ServerSettings) -> uvicorn.Config:
@@ -270,7 +286,6 @@ def configuration(app: Any, settings: ServerSettings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=max(1, round(settings.keep_alive)),
-        timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
 
 

@@ -94,7 +94,8 @@ async def serve(settings: Settings, listening: socket.socket, available: Sequenc
     def stopping() -> None:
         site.draining = True
 
-    listener = Listener(configuration(site, settings.server), stopping=stopping, hung_up=hung_up)
+    bounds = settings.server
+    listener = Listener(configuration(site, bounds), drain=bounds.drain, stopping=stopping, hung_up=hung_up)
     gc.collect()
     gc.freeze()  # what is here now stays: no collection looks at it again
     try:

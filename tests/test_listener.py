@@ -84,7 +84,7 @@ class Served:
 async def listening() -> AsyncIterator[Served]:
     app = Echo()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Listener(configuration(app, BOUNDS), stopping=lambda: None, hung_up=lambda: None)
+        server = Listener(configuration(app, BOUNDS), drain=1.0, stopping=lambda: None, hung_up=lambda: None)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0)
