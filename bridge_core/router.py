@@ -1,12 +1,12 @@
 """Operation -> resource -> adapter: the innermost handler."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge_core import planner
 from bridge_core.adapter import Adapter
-from bridge_core.call import Call, Handler, begin, remaining
+from bridge_core.call import Call, Handler, begin
+from bridge_core.deadlines import Deadlines
 from bridge_core.errors import BridgeError, DeadlineExceeded, Outcome, UnknownName
 from bridge_core.operations import Answer, Read
 from bridge_core.planner import Limits
@@ -30,13 +30,14 @@ class Served:
 
 def router(served: Callable[[], Mapping[str, Served]]) -> Handler:
     """Carry each operation to the adapter of its resource, and finish there what the adapter leaves."""
+    deadlines = Deadlines()
 
     async def handle(call: Call) -> Answer:
         operation = call.operation
         resource = _resource(served(), operation.model.resource)
         begin(call)
         try:
-            async with asyncio.timeout(remaining()):
+            with deadlines.within(call.deadline):
                 return await planner.perform(_adapter(resource), operation, resource.limits)
         except TimeoutError as cause:
             outcome = Outcome.NOT_APPLIED if isinstance(operation, Read) else Outcome.UNKNOWN

@@ -17,7 +17,7 @@ CORE = ROOT / "bridge_core"
 ADAPTERS = sorted(path.parent for path in ROOT.glob("resources/*/pyproject.toml"))
 
 FLOORS = (  # from the ground up; rooms of one floor do not import each other
-    {"errors", "query"},
+    {"deadlines", "errors", "query"},
     {"schema", "patterns", "rows", "scan"},
     {"operations", "grammar"},
     {"adapter", "call", "values"},
