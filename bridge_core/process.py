@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final, TypeVar
 
 from bridge_core.errors import ConfigurationError
@@ -98,11 +99,19 @@ def _worker(work: Callable[[], int]) -> BaseProcess:
     def begin() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        Thread(target=_end_with_parent, daemon=True).start()
         sys.exit(work())
 
     worker = multiprocessing.get_context("fork").Process(target=begin)
     worker.start()
     return worker
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this runs in a worker
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _tell(workers: list[BaseProcess], number: signal.Signals) -> None:

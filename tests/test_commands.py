@@ -188,12 +188,34 @@ def test_several_workers_share_the_socket_and_one_that_dies_is_replaced(commands
     assert len(first) == 2
 
 
+def test_workers_do_not_outlive_the_process_that_started_them(commands: Commands) -> None:
+    commands.configure(WORLD.replace("port = 0", "port = 0\nworkers = 2"))
+
+    with commands.serving() as server:
+        server.url()
+        workers = children(server.process.pid)
+        server.process.kill()
+        server.process.wait(5)
+        until = time.monotonic() + 10
+        while any(map(alive, workers)) and time.monotonic() < until:
+            time.sleep(0.02)
+
+    assert len(workers) == 2
+    assert not any(map(alive, workers))
+
+
 def children(pid: int) -> list[int]:
     path = Path(f"/proc/{pid}/task/{pid}/children")
     if not path.exists():
         pytest.skip("this system does not tell the children of a process")
-    alive = (int(word) for word in path.read_text().split())
-    return [child for child in alive if "State:\tZ" not in Path(f"/proc/{child}/status").read_text()]
+    return [child for child in map(int, path.read_text().split()) if alive(child)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
 
 
 WRONGS = {
