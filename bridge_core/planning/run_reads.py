@@ -164,7 +164,7 @@ class _Gathering:
 
     async def _pieces(self, question: Read) -> AsyncIterator[_Piece]:
         """Ask one question, page by page."""
-        window = question.window
+        window = question.window if question.window.limit is None else self._within(question.window)
         while True:
             page = await self._ask(replace(question, window=window))
             whole = Part.WINDOW in page.unfinished

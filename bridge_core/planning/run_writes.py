@@ -114,7 +114,7 @@ async def _sent_in_batches(adapter: Adapter, plan: Plan, op: Write) -> Written:
     keys = [_key_in(op.model, record) for record in tally.keys]
     if isinstance(op, Create) and not keys and not tally.failures:
         keys = [_key_in(op.model, record) for record in op.records]
-    return await _answer(adapter, op, tally, keys)
+    return await _answer(adapter, plan, tally, keys)
 
 
 def _positioned(sent: Iterable[object]) -> Iterator[tuple[Write, Sequence[int]]]:
@@ -143,7 +143,7 @@ async def _found_and_written(adapter: Adapter, plan: Plan, op: Update | Delete) 
     if isinstance(op, Delete) and op.options.returning is not None and not op.model.capabilities.returns:
         tally.records = [found[at] for at in applied]
     after = [_moved(op, keys[at]) for at in applied]
-    return await _answer(adapter, op, tally, after)
+    return await _answer(adapter, plan, tally, after)
 
 
 def _moved(op: Update | Delete, key: Key) -> Key:
@@ -169,11 +169,11 @@ async def _upserted(adapter: Adapter, plan: Plan, op: Create) -> Written:
     keys = [_key_in(op.model, record) for record in tally.keys or [op.records[at] for at in new]]
     if tally.failures:
         tally.failures.update(dict.fromkeys(known if merging else (), _NOT_TRIED))
-        return await _answer(adapter, op, tally, [])
+        return await _answer(adapter, plan, tally, [])
     writes = [(by_key(change, change.keys or ()), (at,)) for at, change in zip(known, changes, strict=False)]
     await _each(adapter, tally, [(write, at) for write, at in writes])
     keys += [key for change in changes for key in change.keys or ()]
-    return await _answer(adapter, op, tally, keys)
+    return await _answer(adapter, plan, tally, keys)
 
 
 def _sorted_out(op: Create, upsert: Upsert, found: Sequence[Record]) -> tuple[dict[int, Record], list[int]]:
@@ -228,8 +228,10 @@ def _creates(op: Create, new: Sequence[int]) -> list[tuple[Write, Sequence[int]]
     return [(pushed(part, whole=False), batch) for part, batch in zip(parts, batches, strict=True)]
 
 
-async def _answer(adapter: Adapter, op: Write, tally: _Tally, keys: Sequence[Key]) -> Written:
-    page = await _returned(adapter, op, tally, keys) if op.options.returning is not None else None
+async def _answer(adapter: Adapter, plan: Plan, tally: _Tally, keys: Sequence[Key]) -> Written:
+    op = plan.operation
+    assert not isinstance(op, Read)  # a write's plan
+    page = await _returned(adapter, op, tally, keys, plan.allowance) if op.options.returning is not None else None
     return Written(
         affected=tally.affected,
         inserted=tally.inserted,
@@ -240,7 +242,7 @@ async def _answer(adapter: Adapter, op: Write, tally: _Tally, keys: Sequence[Key
     )
 
 
-async def _returned(adapter: Adapter, op: Write, tally: _Tally, keys: Sequence[Key]) -> Page:
+async def _returned(adapter: Adapter, op: Write, tally: _Tally, keys: Sequence[Key], allowance: int) -> Page:
     """Return the written records: as the adapter gave them, or read back by key."""
     options, capabilities = op.options, op.model.capabilities
     columns = options.returning or ()
@@ -256,7 +258,7 @@ async def _returned(adapter: Adapter, op: Write, tally: _Tally, keys: Sequence[K
             outcome=Outcome.APPLIED,
         )
     back = Read(op.model, columns, keys=tuple(keys), order=options.order)
-    most = max(len(keys), 1)
+    most = max(len(keys), allowance)
     try:
         return await run_read(adapter, plan_read(replace(back, timezone=options.timezone), Limits(most, most)))
     except BridgeError as error:

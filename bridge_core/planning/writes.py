@@ -17,17 +17,7 @@ from bridge_core.schema import Precondition, WriteBy
 def plan_write(op: Write, limits: Limits) -> Plan:
     """Plan a write whose values are typed."""
     _must_be_possible(op)
-    match op:
-        case Create(upsert=Upsert() as upsert):
-            return _upsert(op, upsert, limits)
-        case Create():
-            check_created(op)
-            op.options.affected.hold(len(op.records))
-            return _create(op)
-        case Update() if not op.values and not op.defaults:
-            return Plan(op, Strategy.BATCHES, calls=0, records=0)  # nothing is to be changed
-        case Update() | Delete():
-            return _by_filter(op) or _find_first(op, limits)
+    return replace(_planned(op, limits), allowance=limits.allowed(op.options.max_scan))
 
 
 def pushed(op: Write, *, whole: bool) -> Write:
@@ -100,6 +90,20 @@ def target_values(op: Create, target: tuple[str, ...]) -> list[tuple[object, ...
     return [None if None in each else each for each in values]
 
 
+def _planned(op: Write, limits: Limits) -> Plan:
+    match op:
+        case Create(upsert=Upsert() as upsert):
+            return _upsert(op, upsert, limits)
+        case Create():
+            check_created(op)
+            op.options.affected.hold(len(op.records))
+            return _create(op)
+        case Update() if not op.values and not op.defaults:
+            return Plan(op, Strategy.BATCHES, calls=0, records=0)  # nothing is to be changed
+        case Update() | Delete():
+            return _by_filter(op) or _find_first(op, limits)
+
+
 def _must_be_possible(op: Write) -> None:
     capabilities = op.model.capabilities
     name, batch = {
@@ -118,6 +122,8 @@ def _must_be_possible(op: Write) -> None:
 def _create(op: Create) -> Plan:
     batch = op.model.capabilities.create_batch
     pieces = [op.records[start : start + batch] for start in range(0, len(op.records), batch)]
+    if not pieces:
+        op.options.affected.hold(0)
     one = len(pieces) == 1
     sent = tuple(
         pushed(op if one else numbered(replace(op, records=piece), at), whole=one) for at, piece in enumerate(pieces)
@@ -195,7 +201,7 @@ def _find_first(op: Update | Delete, limits: Limits) -> Plan:
         first = plan_read(replace(find, window=Slice(0, allowed + 1)), limits)
     most = min(allowed, first.records) if first.records is not None else allowed
     writes = ceil(most / batch_of(op))
-    return _costed(Plan(op, Strategy.FIND, find=first, allowance=allowed), writes, most)
+    return _costed(Plan(op, Strategy.FIND, find=first), writes, most)
 
 
 def _costed(plan: Plan, writes: int, most: int) -> Plan:

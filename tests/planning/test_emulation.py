@@ -17,7 +17,7 @@ from bridge_core.schema import Model, Rule
 from bridge_core.testing.memory import MemoryAdapter, Weakness, able
 from tests.planning.requests import RULES, TABLES, THINGS, WEAKNESSES, creates, deletes, reads, typed_rows, updates
 
-EXAMPLES = int(os.environ.get("BRIDGE_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("BRIDGE_EXAMPLES", "150"))
 T = TypeVar("T")
 BARE = Model("things", ())
 LIMITS = Limits(max_scan=2_000)
