@@ -92,6 +92,12 @@ def test_every_room_stands_on_one_floor() -> None:
     assert rooms <= set(listed), f"name the floor of {rooms - set(listed)} in FLOORS"
 
 
+def test_the_map_of_the_house_shows_every_room() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+    assert not [name for floor in FLOORS for name in floor if f"`{name}`" not in text]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_strictly_down(module: str) -> None:
     heights = {name: height for height, floor in enumerate(FLOORS) for name in floor}

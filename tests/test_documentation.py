@@ -98,6 +98,10 @@ def test_every_command_that_is_shown_exists() -> None:
     for page, text in blocks("sh"):
         assert set(re.findall(r"^make ([a-z]+)", text, re.MULTILINE)) <= targets, page
         assert set(re.findall(r"^bridgectl ([a-z-]+)", text, re.MULTILINE)) <= commands, page
+    table = re.findall(r"^\| `bridgectl (.*?)\|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {
+        word.split()[0] for row in table for word in re.sub(r"'.*?'", "", row).replace("`", "").split(",")
+    } == commands
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
