@@ -15,6 +15,7 @@ from bridge_sql.runs import runs
 from bridge_sql.shape import create_shape, delete_shape, read_shape, update_shape
 from bridge_sql.sqlite_connections import Database, TooLong
 from bridge_sql.sqlite_dialect import Storage
+from bridge_sql.sqlite_ledger import TABLE, Ledger
 from bridge_sql.sqlite_statements import (
     back_names,
     count_statement,
@@ -28,7 +29,7 @@ from bridge_sql.sqlite_statements import (
 from bridge_sql.statement import Statement
 from sqlalchemy.pool import StaticPool
 
-from bridge_core.errors import Forbidden, Unavailable, UnknownName
+from bridge_core.errors import Forbidden, Outcome, Unavailable, UnknownName
 from bridge_core.operations import Create, Delete, Page, Read, Record, Update, Written
 from bridge_core.query import EVERYTHING, Counting, Slice
 from bridge_core.schema import Model
@@ -64,9 +65,10 @@ class _Writing:
 class SqliteAdapter:
     """The adapter over one file. Statements live as long as the description that they were made for."""
 
-    def __init__(self, database: Database, poll: float = 1.0) -> None:
-        """Take how many seconds lie between two looks at the version of the schema."""
+    def __init__(self, database: Database, poll: float = 1.0, *, ledger: bool = False) -> None:
+        """Take how many seconds lie between two looks at the schema, and whether there may be a table of ours."""
         self._database = database
+        self._ledger = Ledger(kept=ledger)
         self._poll = poll
         self._catalogue = Catalogue({})
         self._version = -1
@@ -81,7 +83,15 @@ class SqliteAdapter:
         self._version, self._catalogue = version, catalogue
         self._reads, self._writes, self._storages = {}, {}, {}
         self._stale.clear()
-        return self._catalogue.models
+        return [model for model in self._catalogue.models if model.name != TABLE]
+
+    async def open(self) -> None:
+        """Make the ledger, where there may be one."""
+        await self._database.write(self._ledger.open, TABLE)
+
+    async def outcome_of(self, token: str, /) -> Outcome:
+        """Tell what became of the write with this token; without a ledger nobody knows."""
+        return await self._database.read(lambda connection: self._ledger.outcome(connection, token), TABLE)
 
     async def changed(self) -> None:
         """Return when the version of the schema is another than that of the last description."""
@@ -251,7 +261,8 @@ class SqliteAdapter:
 
     async def _write(self, op: Create | Update | Delete, work: Callable[[sqlite3.Connection], Written]) -> Written:
         with self._noticing():
-            return await self._database.write(work, op.model.name, undo=op.options.dry_run)
+            sealed = self._ledger.sealing(op.options, work)
+            return await self._database.write(sealed, op.model.name, undo=op.options.dry_run)
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:

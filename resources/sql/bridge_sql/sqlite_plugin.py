@@ -19,6 +19,7 @@ class SqliteSettings(BaseModel):
     readers: Annotated[int, Field(ge=1, le=100)] = 4
     statement_timeout: Annotated[float, Field(gt=0, le=3600)] = 20.0
     busy_timeout: Annotated[float, Field(ge=0, le=60)] = 5.0
+    ledger: bool = False  # a table of ours in the file, so that keyed writes have a known outcome after a crash
     poll: Annotated[float, Field(gt=0, le=3600)] = 1.0  # between two looks at the version of the schema
 
 
@@ -27,7 +28,14 @@ async def connect_sqlite(settings: SqliteSettings, context: AdapterContext) -> A
     file = FileSettings(
         context.folder / settings.path, settings.readers, settings.statement_timeout, settings.busy_timeout
     )
-    return SqliteAdapter(Database(file, context), settings.poll)
+    adapter = SqliteAdapter(Database(file, context), settings.poll, ledger=settings.ledger)
+    if settings.ledger:
+        try:
+            await adapter.open()
+        except BaseException:
+            await adapter.close()
+            raise
+    return adapter
 
 
 sqlite = Plugin("sqlite", SqliteSettings, connect_sqlite)
