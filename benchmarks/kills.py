@@ -123,8 +123,8 @@ async def ordeal(folder: Path, resource: str, writes: int, kills: int, *, keyed:
 async def _killer(victim: Victim, tally: Tally, writes: int, kills: int, chance: random.Random) -> None:
     """Kill when the clients have come a little further, at a moment of chance."""
     for number in range(1, kills + 1):
-        while len(tally.answered) < writes * number / (kills + 1):
-            await asyncio.sleep(0.005)  # noqa: ASYNC110 - a tally is no event
+        while len(tally.answered) < writes * number / (kills + 1):  # noqa: ASYNC110 - a tally is no event
+            await asyncio.sleep(0.005)
         await asyncio.sleep(chance.random() * 0.05)
         await asyncio.to_thread(victim.kill)
         tally.kills += 1
