@@ -43,9 +43,17 @@ def bridge(url: str, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def bridge_without_audit(url: str, folder: Path) -> Iterator[Server]:
+    """Start `bridge-serve` without the trail of writes, to see what that costs."""
+    resource = f'adapter = "postgresql"\nurl = "{url}"\nschemas = ["shop"]\n'
+    with _bridge("no audit", resource, folder, auth="[auth.audit]\nenabled = false\n") as server:
+        yield server
+
+
+@contextmanager
 def bridge_over_sqlite(file: Path, folder: Path) -> Iterator[Server]:
     """Start `bridge-serve` over an SQLite file."""
-    with _bridge("bridge, SQLite", f'adapter = "sqlite"\npath = "{file}"\n', folder) as server:
+    with _bridge("SQLite", f'adapter = "sqlite"\npath = "{file}"\n', folder) as server:
         yield server
 
 
@@ -86,14 +94,14 @@ def token(subject: str = "bench") -> str:
 
 
 @contextmanager
-def _bridge(name: str, resource: str, folder: Path) -> Iterator[Server]:
+def _bridge(name: str, resource: str, folder: Path, auth: str = "") -> Iterator[Server]:
     port = free_port()
     file = folder / f"{port}.toml"
     file.touch(mode=0o600)
     rights = "read = true\ncreate = true\nupdate = true\n"
     file.write_text(
         f'[server]\nport = {port}\n\n[store]\nurl = "sqlite:///{folder}/{port}.db"\n\n[auth]\nsecret = "{_SECRET}"\n'
-        f'anonymous_roles = ["anyone"]\n\n[resources.shop]\n{resource}\n'
+        f'anonymous_roles = ["anyone"]\n{auth}\n[resources.shop]\n{resource}\n'
         f"[roles.{_ROLE}.shop.orders]\n{rights}\n[roles.anyone.shop.orders]\nread = true\n"
     )
     command = [str(Path(sys.executable).with_name("bridge-serve")), str(file)]
