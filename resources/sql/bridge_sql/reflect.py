@@ -45,14 +45,15 @@ class _Dialect:
     survey: Callable[[Connection, Sequence[str]], Survey]
     literals: Literals
     qualified: bool = True  # relations are written with their schema
+    returning: bool = True  # a write gives records back by itself; else they are read again by their key
 
 
 _DIALECTS: Final[Mapping[str, _Dialect]] = MappingProxyType(
     {
         "postgresql": _Dialect(pg_catalogue.survey, Literals.NATIVE),
         "sqlite": _Dialect(sqlite_catalogue.survey, Literals.TYPED, qualified=False),
-        "mysql": _Dialect(mysql_catalogue.survey, Literals.TYPED),
-        "mariadb": _Dialect(mysql_catalogue.survey, Literals.TYPED),
+        "mysql": _Dialect(mysql_catalogue.survey, Literals.TYPED, returning=False),
+        "mariadb": _Dialect(mysql_catalogue.survey, Literals.TYPED, returning=False),
     }
 )
 
@@ -79,7 +80,7 @@ def reflect(connection: Connection, schemas: Sequence[str]) -> Catalogue:
             relations=ways.get(names[place], ()),
             comment=each.comment,
             kind=each.kind,
-            capabilities=_capabilities(each, dialect.literals),
+            capabilities=_capabilities(each, dialect),
         )
         entries[model.name] = Entry(model, _table(each, metadata, qualified=dialect.qualified))
     return Catalogue(MappingProxyType(entries))
@@ -105,7 +106,7 @@ def _names(found: Mapping[Place, Found], default: str) -> Mapping[Place, str]:
     return names
 
 
-def _capabilities(found: Found, literals: Literals) -> Capabilities:
+def _capabilities(found: Found, dialect: _Dialect) -> Capabilities:
     def batch(possible: bool) -> int:
         return WRITE_BATCH if possible else 0
 
@@ -126,8 +127,8 @@ def _capabilities(found: Found, literals: Literals) -> Capabilities:
         write_by=WriteBy.FILTER,
         atomic=True,
         upserts=writes.create and writes.update and bool(found.key or found.uniques),
-        returns=True,
-        literals=literals,
+        returns=dialect.returning or bool(found.key),
+        literals=dialect.literals,
     )
 
 
