@@ -89,7 +89,12 @@ def _running(daemon: str, installer: str, client: str) -> Iterator[MariaDbServer
 def _started(daemon: str, server: MariaDbServer, user: tuple[str, ...]) -> subprocess.Popen[bytes]:
     home = server.directory
     options = (f"--datadir={home}/data", f"--socket={home}/socket", f"--pid-file={home}/pid", f"--log-error={home}/log")
-    network = ("--bind-address=127.0.0.1", f"--port={server.port}", "--innodb-flush-log-at-trx-commit=0")
+    network = (
+        "--bind-address=127.0.0.1",
+        "--skip-name-resolve",
+        f"--port={server.port}",
+        "--innodb-flush-log-at-trx-commit=0",
+    )
     return subprocess.Popen([*dying_with_us(), daemon, "--no-defaults", *options, *network, *user])
 
 
