@@ -4,34 +4,17 @@ The REST surface reads query strings with it, and policy its row rules, so both 
 Every function returns a value or raises Malformed, whatever the text; the time is linear in its length.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 from urllib.parse import unquote
 
+from bridge_core.conditions import condition_of
 from bridge_core.errors import Malformed
-from bridge_core.query import EVERYTHING, And, Condition, Filter, Is, Not, Nulls, Op, Or, Order, Path, Quantifier
-from bridge_core.scan import FIELD_NAME, Scanner, closing_quote, unescaped
-
-MAX_DEPTH: Final = 32  # of a logic tree
-MAX_TERMS: Final = 1_000  # of one logic tree, and of one order
-
-_OPS: Final[Mapping[str, Op]] = {op.value: op for op in Op}
-_SPECIAL: Final = frozenset({Op.IN, Op.IS, Op.LIKE, Op.ILIKE})
-_AS_WRITTEN: Final[Mapping[str, Op]] = {op.value: op for op in Op if op not in _SPECIAL}
-_QUANTIFIABLE: Final = frozenset(
-    {Op.EQ, Op.GT, Op.GTE, Op.LT, Op.LTE, Op.LIKE, Op.ILIKE, Op.MATCH, Op.IMATCH},
-)
-_SEARCHES: Final = frozenset({Op.FTS, Op.PLFTS, Op.PHFTS, Op.WFTS})
-_QUANTIFIERS: Final[Mapping[str, Quantifier]] = {each.value: each for each in Quantifier}
-_STATES: Final[Mapping[str, Is]] = {each.value: each for each in Is}
-_EXPECTED_OP: Final = '"not" or operator (eq, gt, ...)'
-_EXPECTED_NODE: Final = f"{FIELD_NAME}, negation operator (not) or logic operator (and, or)"
-_LISTED: Final = re.compile(r"[^,)]*")
-_IN_BRACES: Final = re.compile(r"[^,{}]*")
-_BRACE_OR_QUOTE: Final = re.compile(r'[{}"]')
+from bridge_core.logic import MAX_TERMS, tree_of
+from bridge_core.query import EVERYTHING, And, Filter, Not, Nulls, Order, Path
+from bridge_core.scan import Scanner
 
 
 class Word(Enum):
@@ -123,212 +106,10 @@ def _without_index(text: str) -> str:
     return text[:start] if start > 0 and text[start + 1 : -1].isdigit() else text
 
 
-def condition_of(path: Path, text: str) -> Filter:
-    """Read `[not.]operator[(option)].value`; the value is the rest of the text."""
-    word, dot, value = text.partition(".")
-    op = _AS_WRITTEN.get(word)
-    if op is not None and dot:
-        return Condition(path, op, value)
-    negated = word == "not" and dot == "."
-    if negated:
-        word, dot, value = value.partition(".")
-    operator = _operator(word) if dot else None
-    if operator is None:
-        raise Scanner(text, "filter").failure(_EXPECTED_OP)
-    found = _condition(path, *operator, value)
-    return Not(found) if negated else found
-
-
-def _operator(word: str) -> tuple[Op, Quantifier | None, str | None] | None:
-    """Read an operator and what stands in parentheses after it: a quantifier or a language."""
-    op = _OPS.get(word)
-    if op is not None:
-        return op, None, None
-    bare, parenthesis, option = word.partition("(")
-    op = _OPS.get(bare)
-    if op is None or not parenthesis or not option.endswith(")"):
-        return None
-    option = option[:-1]
-    if op in _SEARCHES and option.replace("_", "").isalnum():
-        return op, None, option
-    quantifier = _QUANTIFIERS.get(option)
-    return (op, quantifier, None) if op in _QUANTIFIABLE and quantifier is not None else None
-
-
-def _condition(path: Path, op: Op, quantifier: Quantifier | None, option: str | None, value: str) -> Condition:
-    if op in (Op.LIKE, Op.ILIKE):
-        value = value.replace("*", "%")
-    if quantifier is not None:
-        return Condition(path, op, _array(value), quantifier)
-    if op is Op.IN:
-        return Condition(path, op, _whole_list(value))
-    if op is Op.IS:
-        return Condition(path, op, _state(value))
-    return Condition(path, op, value, None, option)
-
-
-def _state(text: str) -> Is:
-    state = _STATES.get(text.lower())
-    if state is None:
-        raise Scanner(text, "filter").failure("isVal: (null, not_null, true, false, unknown)")
-    return state
-
-
-def _whole_list(text: str) -> tuple[str, ...]:
-    if '"' not in text and text.startswith("(") and text.find(")") == len(text) - 1:
-        inside = text[1:-1].lstrip(" ")
-        return tuple(inside.split(",")) if inside else ()
-    scanner = Scanner(text, "filter")
-    values = _list(scanner)
-    scanner.must_end()
-    return values
-
-
-def _list(scanner: Scanner) -> tuple[str, ...]:
-    """Take `(a,"b,c")`; nothing between the parentheses is an empty list."""
-    scanner.must_take("(")
-    scanner.skip_blanks()
-    if scanner.takes(")"):
-        return ()
-    values = [_element(scanner)]
-    while scanner.takes(","):
-        values.append(_element(scanner))
-    scanner.must_take(")")
-    return tuple(values)
-
-
-def _element(scanner: Scanner) -> str:
-    quoted = _quoted_before(scanner, ",)")
-    return scanner.run(_LISTED) if quoted is None else quoted
-
-
-def _quoted_before(scanner: Scanner, delimiters: str) -> str | None:
-    """Take a quoted value if one stands here, closed and followed by a delimiter or the end."""
-    text = scanner.text
-    if not scanner.sees('"'):
-        return None
-    end = closing_quote(text, scanner.at)
-    if end < 0 or (end + 1 < len(text) and text[end + 1] not in delimiters):
-        return None
-    start, scanner.at = scanner.at + 1, end + 1
-    return unescaped(text[start:end])
-
-
-def _array(text: str) -> tuple[str, ...]:
-    """Read the literal of an array: `{a,"b,c"}`."""
-    scanner = Scanner(text.strip(), "array")
-    values: list[str] = []
-    if not scanner.takes("{"):
-        raise _malformed_array(text)
-    if not scanner.takes("}"):
-        while not values or scanner.takes(","):
-            scanner.skip_blanks()
-            quoted = _quoted_before(scanner, ",}")
-            values.append(unescaped(scanner.run(_IN_BRACES).strip()) if quoted is None else quoted)
-        if not scanner.takes("}"):
-            raise _malformed_array(text)
-    if not scanner.ended:
-        raise _malformed_array(text)
-    return tuple(values)
-
-
-def _malformed_array(text: str) -> Malformed:
-    return Malformed(f'malformed array literal: "{text[:200]}"', code="22P02", hint="an array is written {a,b}")
-
-
 def logic_of(key: Key, text: str) -> Filter:
-    """Read a logic tree: `(a.eq.1,not.or(b.eq.2,c.is.null))`."""
-    scanner = Scanner(text, "logic tree")
-    if not scanner.takes("("):
-        raise scanner.failure('"("')
-    tree = _Tree(scanner).branch(key.word is Word.OR, 1)
-    scanner.takes(")")  # one too many is tolerated, as PostgREST does
-    scanner.must_end()
+    """Read the logic tree that stands behind a key."""
+    tree = tree_of(text, disjunction=key.word is Word.OR)
     return Not(tree) if key.negated else tree
-
-
-class _Tree:
-    """Reads one logic tree, and counts its terms."""
-
-    def __init__(self, scanner: Scanner) -> None:
-        self._scanner = scanner
-        self._terms = 0
-
-    def branch(self, disjunction: bool, depth: int) -> Filter:
-        """Take the terms of a branch, whose parenthesis is open, up to the one that closes it."""
-        scanner = self._scanner
-        if depth > MAX_DEPTH:
-            raise Malformed(f"a logic tree is nested deeper than {MAX_DEPTH} levels")
-        terms = [self._node(depth)]
-        while scanner.takes(","):
-            terms.append(self._node(depth))
-        scanner.must_take(")")
-        return Or(tuple(terms)) if disjunction else And(tuple(terms))
-
-    def _node(self, depth: int) -> Filter:
-        scanner = self._scanner
-        self._terms += 1
-        if self._terms > MAX_TERMS:
-            raise Malformed(f"a logic tree has more than {MAX_TERMS} terms")
-        scanner.skip_blanks()
-        start = scanner.at
-        negated = scanner.takes("not.")
-        if scanner.takes("and("):
-            found = self.branch(False, depth + 1)
-        elif scanner.takes("or("):
-            found = self.branch(True, depth + 1)
-        else:
-            scanner.at, negated = start, False
-            found = self._leaf()
-        scanner.skip_blanks()
-        return Not(found) if negated else found
-
-    def _leaf(self) -> Filter:
-        scanner = self._scanner
-        if scanner.sees(")"):
-            raise scanner.failure(_EXPECTED_NODE)
-        path = scanner.path()
-        scanner.must_take(".")
-        negated = scanner.takes("not.")
-        end = scanner.text.find(".", scanner.at)
-        operator = _operator(scanner.text[scanner.at : end]) if end > 0 else None
-        if operator is None:
-            raise scanner.failure(_EXPECTED_OP)
-        scanner.at = end + 1
-        op, quantifier, option = operator
-        if op is Op.IN:
-            found = Condition(path, op, _list(scanner))
-        else:
-            found = _condition(path, op, quantifier, option, self._value())
-        return Not(found) if negated else found
-
-    def _value(self) -> str:
-        """Take one value: quoted, an array or object in braces, or the characters up to `,` or `)`."""
-        scanner = self._scanner
-        quoted = _quoted_before(scanner, ",)")
-        if quoted is not None:
-            return quoted
-        start = scanner.at
-        if scanner.sees("{"):
-            _skip_braces(scanner)
-        scanner.run(_LISTED)
-        return scanner.text[start : scanner.at].rstrip(" ")
-
-
-def _skip_braces(scanner: Scanner) -> None:
-    text, depth = scanner.text, 0
-    while (found := _BRACE_OR_QUOTE.search(text, scanner.at)) is not None:
-        if found.group() == '"':
-            end = closing_quote(text, found.start())
-            if end < 0:
-                break
-            scanner.at = end + 1
-            continue
-        scanner.at = found.end()
-        depth += 1 if found.group() == "{" else -1
-        if depth == 0:
-            return
-    raise scanner.failure('"}"')
 
 
 def path_of(text: str) -> Path:

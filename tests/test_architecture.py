@@ -19,9 +19,9 @@ ADAPTERS = sorted(path.parent for path in ROOT.glob("resources/*/pyproject.toml"
 FLOORS = (  # from the ground up; rooms of one floor do not import each other
     {"deadlines", "errors", "query"},
     {"schema", "patterns", "rows", "scan"},
-    {"operations", "grammar"},
-    {"adapter", "call", "values"},
-    {"compare", "policy", "upstream"},
+    {"operations", "conditions"},
+    {"adapter", "call", "values", "logic"},
+    {"compare", "policy", "upstream", "grammar"},
     {"evaluate", "layers"},
     {"arrange"},
     {"planning"},

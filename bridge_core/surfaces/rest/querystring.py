@@ -6,8 +6,9 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote_plus
 
+from bridge_core.conditions import condition_of
 from bridge_core.errors import Malformed
-from bridge_core.grammar import Key, Word, condition_of, key_of, logic_of, names_of, not_embedded, order_of
+from bridge_core.grammar import Key, Word, key_of, logic_of, names_of, not_embedded, order_of
 from bridge_core.query import EVERYTHING, And, Filter, Order
 from bridge_core.schema import Model
 from bridge_core.surfaces.rest.select import EVERY_FIELD, Selection, selection_of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bridge_core.errors import Malformed, Rejected, UnknownName
-from bridge_core.grammar import MAX_DEPTH
+from bridge_core.logic import MAX_DEPTH
 from bridge_core.query import Column, Path
 from bridge_core.scan import Scanner
 from bridge_core.schema import Model
