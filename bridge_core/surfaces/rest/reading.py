@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from bridge_core.errors import Unacceptable
+from bridge_core.errors import Outcome, Unacceptable
 from bridge_core.operations import Page, Read
 from bridge_core.query import Column, Counting, Slice
 from bridge_core.schema import Model
@@ -69,7 +69,7 @@ def read_response(page: Page, window: Slice, wanted: Wanted) -> Response:
     return Response(status, headers, body_of(page, wanted))
 
 
-def must_be_one(rows: int | None) -> None:
+def must_be_one(rows: int | None, outcome: Outcome = Outcome.NOT_APPLIED) -> None:
     """Raise Unacceptable unless there is exactly one record."""
     if rows != 1:
         many = "more than 100" if rows is None or rows >= _ENOUGH else str(rows)
@@ -77,6 +77,7 @@ def must_be_one(rows: int | None) -> None:
             "Cannot coerce the result to a single JSON object",
             code="PGRST116",
             details=f"The result contains {many} rows",
+            outcome=outcome,
         )
 
 

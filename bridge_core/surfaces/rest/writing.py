@@ -205,7 +205,7 @@ def written_response(method: str, ask: Ask, operation: Write | None, written: Wr
     if records:
         page = written.page or _NO_RECORDS
         if ask.wanted.media.singular:
-            must_be_one(page.rows)
+            must_be_one(page.rows, written.outcome)
         response.headers.append((b"content-type", ask.wanted.media.content_type))
         response.body = body_of(page, ask.wanted)
     elif method == "POST" and ask.returning is Returning.HEADERS:
