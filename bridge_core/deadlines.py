@@ -4,7 +4,19 @@ import asyncio
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Protocol, Self
+
+_TICK: Final = 0.001  # seconds: the timers of the loop are no finer, and may ring so much too early
+
+
+class Block(Protocol):
+    """Something under way that has a deadline. Blocks are told apart by identity."""
+
+    deadline: float
+
+    def expire(self) -> None:
+        """Do what is to be done when the deadline has come."""
+        ...
 
 
 class Deadlines:
@@ -16,8 +28,8 @@ class Deadlines:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Take the clock of the deadlines."""
-        self._clock = clock
-        self._under_way: set[Within] = set()
+        self.clock = clock
+        self._under_way: set[Block] = set()
         self._rings_at = float("inf")
         self._timer: asyncio.TimerHandle | None = None
 
@@ -25,27 +37,27 @@ class Deadlines:
         """Return a context whose block is cancelled at that moment, and then raises TimeoutError."""
         return Within(self, deadline)
 
-    def enter(self, block: "Within") -> None:
+    def enter(self, block: Block) -> None:
         """Begin to watch over a block."""
         self._under_way.add(block)
         if block.deadline < self._rings_at:
             self._ring_at(block.deadline)
 
-    def leave(self, block: "Within") -> None:
+    def leave(self, block: Block) -> None:
         """Stop watching over a block."""
         self._under_way.discard(block)
 
     def _ring_at(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        seconds = max(0.0, moment - self._clock())
+        seconds = max(0.0, moment - self.clock())
         self._rings_at = moment
         self._timer = asyncio.get_running_loop().call_later(seconds, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
         self._rings_at = float("inf")
-        now = self._clock()
+        now = self.clock() + _TICK
         for block in [each for each in self._under_way if each.deadline <= now]:
             self._under_way.discard(block)
             block.expire()

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bridge_core.bridge import Bridge
 from bridge_core.call import ANONYMOUS, Call, Principal
+from bridge_core.deadlines import Deadlines
 from bridge_core.errors import BridgeError, Forbidden, NotAllowed, Refused, UnknownName
 from bridge_core.operations import Answer, Operation, Page, Record, Verb, Write, Written
 from bridge_core.schema import Model, Precondition
@@ -86,6 +87,7 @@ class RestApp:
         self._authenticate = authenticate
         self._settings = settings
         self._clock = clock
+        self._deadlines = Deadlines()
         self._base = settings.base.encode()
         self._cors = Cors(settings.origins)
         self._queries = QueryReader()
@@ -101,7 +103,7 @@ class RestApp:
         if request.method in _WRITES:
             await self._serve(request, receive, send)
             return
-        with Vigil(receive):
+        with Vigil(receive, self._deadlines):
             await self._serve(request, receive, send)
 
     async def _serve(self, request: Request, receive: Receive, send: Send) -> None:
@@ -216,7 +218,8 @@ class RestApp:
         kind = request.headers.get(b"content-type")
         form = BodyForm.JSON if kind is None else body_form_of(text_of(kind))
         settings = self._settings
-        return records_of(await body_of(receive, most=settings.max_body, patience=settings.body_timeout), form)
+        most, patience = settings.max_body, settings.body_timeout
+        return records_of(await body_of(receive, most=most, patience=patience, deadlines=self._deadlines), form)
 
     async def _options(self, asked: _Asked) -> Response:
         model = self._model(asked)

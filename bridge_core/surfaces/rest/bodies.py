@@ -1,12 +1,12 @@
 """Read the body of a write: JSON, CSV or a form -> records of values as they were written."""
 
-import asyncio
 import csv
 import io
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_plus
 
+from bridge_core.deadlines import Deadlines
 from bridge_core.errors import Malformed, Rejected, TooLarge
 from bridge_core.operations import Record
 from bridge_core.surfaces.rest.media import BodyForm
@@ -21,12 +21,12 @@ class Gone(Exception):
     """The client went away before its request was whole."""
 
 
-async def body_of(receive: Receive, *, most: int, patience: float) -> bytes:
+async def body_of(receive: Receive, *, most: int, patience: float, deadlines: Deadlines) -> bytes:
     """Receive the whole body, or raise TooLarge; every piece has so many seconds to arrive."""
     pieces: list[bytes] = []
     size = 0
     while True:
-        message = await _piece(receive, patience)
+        message = await _piece(receive, patience, deadlines)
         if message["type"] == "http.disconnect":
             raise Gone
         piece = message.get("body", b"")
@@ -38,9 +38,9 @@ async def body_of(receive: Receive, *, most: int, patience: float) -> bytes:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _piece(receive: Receive, patience: float) -> MutableMapping[str, Any]:
+async def _piece(receive: Receive, patience: float, deadlines: Deadlines) -> MutableMapping[str, Any]:
     try:
-        async with asyncio.timeout(patience):
+        with deadlines.within(deadlines.clock() + patience):
             return await receive()
     except TimeoutError:
         raise Rejected("the body of the request did not arrive in time", code="BRG408") from None
