@@ -22,6 +22,7 @@ from bridge_core.values.casts import cast
 from bridge_core.values.conversion import from_json, typed
 from bridge_core.values.operation import typed_filter, typed_operation
 from bridge_core.values.text import JSON_NULL, json_text, text_of, zone_of
+from bridge_core.values.versions import etag
 from bridge_core.values.wire import decode_json, encode, jsonable
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "cast",
     "decode_json",
     "encode",
+    "etag",
     "from_json",
     "json_text",
     "jsonable",

@@ -9,8 +9,8 @@ from typing import Final
 
 from bridge_core.errors import BadValue
 from bridge_core.schema import Field, FieldType
-from bridge_core.values.conversion import typed
-from bridge_core.values.text import text_of, zone_of
+from bridge_core.values.conversion import SQL_NAMES, typed
+from bridge_core.values.text import JSON_NULL, text_of, zone_of
 from bridge_core.values.wire import jsonable
 
 _NAMES: Final[Mapping[str, FieldType]] = MappingProxyType(
@@ -82,20 +82,38 @@ def _converted(value: object, source: FieldType, target: FieldType, name: str, z
     if source in _TEXTS:
         return typed(goal, text_of(value), zone)
     if target is FieldType.JSON:
-        return jsonable(value, zone)
-    if source is target and target is not FieldType.INTEGER:
-        return value
-    if source is FieldType.JSON and isinstance(value, bool | int | Decimal | float):
-        source = FieldType.BOOLEAN if isinstance(value, bool) else FieldType.DECIMAL
+        return value if source is FieldType.JSON else jsonable(value, zone)
+    if source is FieldType.JSON:
+        return _from_json(value, goal)
+    return _between(value, source, goal, zone)
+
+
+def _between(value: object, source: FieldType, goal: Field, zone: tzinfo) -> object:
+    target = goal.type
     if source in _NUMBERS and target in _NUMBERS:
         return _number(value, target, goal)
-    if {source, target} == {FieldType.BOOLEAN, FieldType.INTEGER}:
+    if {source, target} == {FieldType.BOOLEAN, FieldType.INTEGER} and goal.native in ("", "int4"):
         return bool(value) if target is FieldType.BOOLEAN else int(bool(value))
     if source is target:
         return value
     if source in _MOMENTS and target in _MOMENTS:
         return _moment(value, source, target, zone)
-    raise BadValue(f"cannot cast type {source.value} to {name}", code="42846")
+    raise BadValue(f"cannot cast type {source.value} to {SQL_NAMES.get(target, target.value)}", code="42846")
+
+
+def _from_json(value: object, goal: Field) -> object:
+    """Take a number or a boolean out of JSON; PostgreSQL takes nothing else."""
+    target = goal.type
+    name = SQL_NAMES.get(target, target.value)
+    if target not in _NUMBERS and target is not FieldType.BOOLEAN:
+        raise BadValue(f"cannot cast type jsonb to {name}", code="42846")
+    if value is JSON_NULL:
+        return None
+    if isinstance(value, bool) and target is FieldType.BOOLEAN:
+        return value
+    if not isinstance(value, bool) and isinstance(value, int | float | Decimal) and target in _NUMBERS:
+        return _number(value, target, goal)
+    raise BadValue(f"cannot cast this jsonb value to type {name}", code="22023")
 
 
 def _number(value: object, target: FieldType, goal: Field) -> object:
@@ -103,7 +121,7 @@ def _number(value: object, target: FieldType, goal: Field) -> object:
         return float(str(value))
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value))
     if target is FieldType.DECIMAL:
-        return typed(goal, exact)
+        return typed(goal, f"{value:.15g}" if isinstance(value, float) else exact)  # so many digits are exact
     if not exact.is_finite() or exact.adjusted() > 30:
         raise BadValue(f"{goal.native} out of range", code="22003")
     rounding = ROUND_HALF_EVEN if isinstance(value, float) else ROUND_HALF_UP
@@ -117,6 +135,8 @@ def _moment(value: object, source: FieldType, target: FieldType, zone: tzinfo) -
             local = value.astimezone(zone).replace(tzinfo=None) if source is FieldType.TIMESTAMPTZ else value
         case date():
             local = datetime.combine(value, time.min)
+            if target is FieldType.TIME:
+                raise BadValue("cannot cast type date to time", code="42846")
         case _:
             raise BadValue(f"cannot cast type {source.value} to {target.value}", code="42846")
     if target is FieldType.TIMESTAMPTZ:
@@ -130,10 +150,10 @@ def _limited(value: object, first: str, second: str | None) -> object:
     """Apply what stands in parentheses behind a type: a length, or precision and scale."""
     if isinstance(value, str):
         return value[: int(first)]
-    if not isinstance(value, Decimal) or not value.is_finite():
+    if not isinstance(value, Decimal) or value.is_nan():
         return value
     scale = int(second or 0)
-    if value.adjusted() + 1 > max(int(first) - scale, 0) and not value.is_zero():
+    if value.is_infinite() or (value.adjusted() + 1 > max(int(first) - scale, 0) and not value.is_zero()):
         raise BadValue("numeric field overflow", code="22003")
     with localcontext(prec=_LONGEST):
         return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)

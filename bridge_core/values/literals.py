@@ -126,9 +126,12 @@ def clock(text: str, name: str) -> time:
     if found is None:
         raise _no_date(text, name)
     try:
-        return (datetime.combine(date.min, time.min) + _since_midnight(found)).time()
-    except (ValueError, OverflowError):
+        since = _since_midnight(found)
+    except ValueError:
         raise _no_such_date(text) from None
+    if since >= timedelta(days=1):
+        raise _no_such_date(text)  # PostgreSQL knows 24:00, Python does not
+    return (datetime.combine(date.min, time.min) + since).time()
 
 
 def naive_moment(text: str, name: str) -> datetime:

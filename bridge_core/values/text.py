@@ -76,7 +76,12 @@ def float_text(value: float) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value.is_integer() and abs(value) < _WHOLE_FLOATS:
         return f"{value:.0f}"
-    return repr(value).removesuffix(".0")
+    text = repr(value)
+    if not text.endswith(".0"):
+        return text
+    digits = text.lstrip("-").removesuffix(".0")  # Python writes one more digit than PostgreSQL before it uses an `e`
+    mantissa = f"{digits[0]}.{digits[1:]}".rstrip("0").rstrip(".")
+    return f"{'-' if value < 0 else ''}{mantissa}e+{len(digits) - 1}"
 
 
 def moment_text(value: datetime, zone: tzinfo, between: str) -> str:

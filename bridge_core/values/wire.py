@@ -64,7 +64,7 @@ def jsonable(value: object, zone: tzinfo = UTC) -> object:
 def _number(value: float) -> object:
     if not math.isfinite(value):
         return float_text(value)
-    return int(value) if value.is_integer() and 0 < abs(value) < 1e15 else value
+    return int(value) if value.is_integer() and abs(value) < 1e16 else value
 
 
 def _positional(value: Decimal) -> object:

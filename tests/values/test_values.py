@@ -251,7 +251,8 @@ def test_a_cast_gives_what_postgresql_gives(value: object, source: str, name: st
         (Decimal("1E+1000"), "decimal", "int", "22003"),
         (Decimal("123.4"), "decimal", "numeric(2,1)", "22003"),
         (1, "integer", "date", "42846"),
-        ({}, "json", "int", "42846"),
+        ({}, "json", "int", "22023"),
+        (1, "json", "date", "42846"),
     ],
 )
 def test_a_cast_that_cannot_be_is_refused(value: object, source: str, name: str, code: str) -> None:
