@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +19,8 @@ from bridge_core.listener import Listener, configuration
 from bridge_core.settings import ServerSettings, Settings
 
 _log = logging.getLogger(__name__)
+
+YOUNG: Final = 10_000  # objects that are made before a collection looks for cycles: requests make few of those
 
 
 class Site:
@@ -98,6 +101,7 @@ async def serve(settings: Settings, listening: socket.socket, available: Sequenc
     listener = Listener(configuration(site, bounds), drain=bounds.drain, stopping=stopping, hung_up=hung_up)
     gc.collect()
     gc.freeze()  # what is here now stays: no collection looks at it again
+    gc.set_threshold(YOUNG)
     try:
         await listener.serve(sockets=[listening])
     finally:
