@@ -29,6 +29,8 @@ PLACE: Final = Place(FilePath("plugins.toml"), ("resources", RESOURCE))
 _PAGE: Final = 500
 _MOST: Final = 20_000  # records of a model
 _THREADS: Final = 8
+_IN_A_ROW: Final = 3
+_SURELY: Final = 10  # times as long as allowed
 _FIRST: Final = 1_000_000  # numbers of new records: above those that are there, within 32 bits
 _LAST: Final = 2_000_000_000
 _ANSWER_WITHIN: Final = 30.0  # seconds
@@ -57,6 +59,7 @@ class Bench:
         self.models = models
         self._pulse = pulse
         self._seen: dict[str, list[Record]] = {}
+        self._slow: dict[str, int] = {}  # calls in a row that held the event loop
         self._number = random.randrange(_FIRST, _LAST)  # noqa: S311 - another run finds other numbers free
 
     def numbers(self, how_many: int) -> range:
@@ -157,9 +160,11 @@ class Bench:
         return [*found[:furthest], *last.records]
 
     def _must_beat(self, verb: str) -> None:
-        held = self._pulse.held()
-        allowed = self.subject.longest_hold
-        must(held <= allowed, f"L6: {verb} held the event loop for {held:.2f} s; {allowed:.2f} s are allowed")
+        """Judge by several calls: one alone can be the machine's fault, unless it took very long."""
+        held, allowed = self._pulse.held(), self.subject.longest_hold
+        self._slow[verb] = self._slow.get(verb, 0) + 1 if held > allowed else 0
+        for_sure = self._slow[verb] >= _IN_A_ROW or held > allowed * _SURELY
+        must(not for_sure, f"L6: {verb} held the event loop for {held:.2f} s; {allowed:.2f} s are allowed")
 
 
 @asynccontextmanager

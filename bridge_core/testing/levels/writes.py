@@ -212,14 +212,8 @@ async def an_upsert_merges_or_ignores(bench: Bench, model: Model) -> None:
     there, (new,) = _twin(bench, model, before), new_records(bench, model, 1)
     old = next(each for each in before if identity(model, each) == identity(model, there))
     values = changed_value(model, old)
-    columns = (*model.key, *values)
-    needed = {each.name for each in model.fields if not each.nullable and each.default is None and each.creatable}
-    if not needed <= set(columns):
-        columns, there = tuple(new), {**{name: old.get(name) for name in new}, **values}
-    records: list[Record] = [
-        {**{name: there[name] for name in columns if name in there}, **values},
-        {name: new[name] for name in columns},
-    ]
+    columns = tuple(dict.fromkeys((*new, *values)))
+    records: list[Record] = [{**{name: old.get(name) for name in columns}, **values}, {**values, **new}]
     await bench.write(Create(model, records[:1], columns, upsert=Upsert(Resolution.IGNORE, model.key)))
     _must_be(model, await bench.everything(model), before, "an upsert that ignores")
     written = await bench.write(Create(model, records, columns, upsert=Upsert(Resolution.MERGE, model.key)))

@@ -1,6 +1,6 @@
 """How SQLite compares: columns by their meaning, values as the columns keep them, lists as JSON."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
@@ -35,6 +35,8 @@ _COMPARISONS: Final[Mapping[Op, Callable[[Any, Any], ColumnElement[bool]]]] = {
     Op.LIKE: lambda left, right: getattr(sa.func, LIKE)(right, left, type_=sa.Boolean),
     Op.ILIKE: lambda left, right: getattr(sa.func, ILIKE)(right, left, type_=sa.Boolean),
 }
+
+_BEFORE_OR_BEHIND: Final = frozenset({Op.GT, Op.GTE, Op.LT, Op.LTE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ class SqliteStrategy:
     ) -> ColumnElement[Any]:
         """Return a condition; `slot` is the position of its value."""
         op, bind = condition.op, self._bind(condition)
+        words = self._storage.fields[condition.path.field].enum
+        if words and op in _BEFORE_OR_BEHIND:
+            operand, bind = self.place(operand, words), _place_among(words)
         if op is Op.IN:
             return self._hashable(operand, condition).in_(self._listed(slot, bind))
         compare = _COMPARISONS.get(op)
@@ -90,6 +95,11 @@ class SqliteStrategy:
         if condition.quantifier is not None:
             return self._quantified(compare, operand, condition.quantifier, slot, bind)
         return compare(operand, self._binds.value(slot, sa.types.NULLTYPE, bind))
+
+    def place(self, operand: ColumnElement[Any], words: Sequence[str]) -> ColumnElement[Any]:
+        """Return where a word stands among those that its column may hold: that is the order of an enum."""
+        each = (self._binds.constant(word, sa.types.NULLTYPE) for word in words)
+        return sa.case(*((operand == word, sa.literal_column(str(at))) for at, word in enumerate(each)))
 
     def _inside(self, column: ColumnElement[Any], path: Path) -> ColumnElement[Any]:
         as_text = bool(path.steps) and path.steps[-1].text
@@ -111,7 +121,7 @@ class SqliteStrategy:
 
     def _hashable(self, operand: ColumnElement[Any], condition: Condition) -> ColumnElement[Any]:
         is_bytes = self._storage.fields[condition.path.field].type is FieldType.BYTES and not condition.path.steps
-        return sa.func.hex(operand) if is_bytes else operand
+        return sa.case((operand.is_not(None), sa.func.hex(operand))) if is_bytes else operand  # hex(NULL) is ''
 
     def _quantified(
         self,
@@ -141,9 +151,8 @@ class Building:
         self.table = storage.table
         self.binds = Binds()
         self.slots: Iterator[int] = count()
-        self._predicates = Predicates(
-            SqliteStrategy(self.binds, storage), str(self.table.name), {c.key: c for c in self.table.c}
-        )
+        self._strategy = SqliteStrategy(self.binds, storage)
+        self._predicates = Predicates(self._strategy, str(self.table.name), {c.key: c for c in self.table.c})
 
     def filter(self, term: Filter) -> ColumnElement[bool]:
         """Translate a filter, whose values take the next positions."""
@@ -153,7 +162,10 @@ class Building:
         """Translate one term of an order; SQLite has NULLs first where PostgreSQL has them last."""
         if term.nulls is None and self.storage.fields[term.path.field].nullable:
             term = replace(term, nulls=Nulls.FIRST if term.nulls_first else Nulls.LAST)
-        return self._predicates.order(term)
+        words = self.storage.fields[term.path.field].enum
+        if not words:
+            return self._predicates.order(term)
+        return Predicates.directed(self._strategy.place(self._predicates.operand(term.path), words), term)
 
     def bound(self, slot: int, bind: Callable[[Any], object]) -> sa.BindParameter[Any]:
         """Return a parameter for the value at a position."""
@@ -179,6 +191,10 @@ def _literal(value: Stored) -> str:
             return f'"{value.hex().upper()}"'
         case _:
             return json_text(value)
+
+
+def _place_among(words: Sequence[str]) -> Callable[[Any], Stored]:
+    return lambda word: None if word is None else words.index(word)
 
 
 def _json(value: object) -> Stored:
