@@ -105,6 +105,7 @@ def rest_settings(settings: ServerSettings) -> RestSettings:
         body_timeout=settings.body_timeout,
         write_timeout=settings.write_timeout,
         rollback=settings.rollback,
+        aggregates=settings.aggregates,
     )
 
 

@@ -5,7 +5,7 @@ Every function returns a value or raises Malformed, whatever the text; the time 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 from urllib.parse import unquote
@@ -133,7 +133,7 @@ def names_of(text: str, what: str) -> tuple[str, ...]:
 
 
 def order_of(text: str) -> tuple[Order, ...]:
-    """Read an order: `a.desc.nullslast,b->c`."""
+    """Read an order: `a.desc.nullslast,b->c,embed(d)`."""
     scanner = Scanner(text, "order")
     terms: list[Order] = []
     while not terms or scanner.takes(","):
@@ -147,8 +147,9 @@ def order_of(text: str) -> tuple[Order, ...]:
 def _order_term(scanner: Scanner) -> Order:
     scanner.skip_blanks()
     path = scanner.path()
-    if scanner.sees("(") and not path.steps:
-        raise not_embedded(path.field)
+    if not path.steps and scanner.takes("("):
+        path = replace(scanner.path(), embed=path.field)
+        scanner.must_take(")")
     descending = not scanner.takes(".asc") and scanner.takes(".desc")
     nulls = None
     if scanner.takes(".nullsfirst"):

@@ -30,6 +30,7 @@ class ServerSettings(Table):
     max_rows: Size | None = None  # records that one answer may have; None: as many as there are
     rollback: bool = False  # whether `Prefer: tx=rollback` is honoured: for tests
     max_url: Size = 16 * 1024  # bytes
+    aggregates: bool = True  # whether callers may count, sum and group
     max_headers: Size = 100
     max_header_bytes: Size = 32 * 1024
     header_timeout: Seconds = 10.0  # for a whole request head to arrive

@@ -164,11 +164,11 @@ def test_an_order_that_does_not_parse_is_malformed(text: str) -> None:
         order_of(text)
 
 
-def test_an_order_by_an_embed_that_is_not_selected_is_refused_as_the_dialect_does() -> None:
-    with pytest.raises(Malformed) as caught:
-        order_of("directors(name).desc")
-
-    assert caught.value.code == "PGRST108"
+def test_an_order_may_go_through_an_embed() -> None:
+    assert order_of("directors(name).desc,id") == (
+        Order(Path("name", embed="directors"), descending=True),
+        Order(Path("id")),
+    )
 
 
 def test_names_may_be_quoted_and_count_once() -> None:

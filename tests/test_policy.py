@@ -350,7 +350,7 @@ async def test_the_scope_is_part_of_what_is_executed(operation: Operation) -> No
 
 def test_only_model_and_scope_of_a_read_are_replaced() -> None:
     made = {each.name: object() for each in fields(Read)}
-    operation = Read(**{**made, "select": (), "where": EVERYTHING, "order": (), "keys": None})  # type: ignore[arg-type]
+    operation = Read(**{**made, "select": (), "where": EVERYTHING, "order": (), "keys": None, "embeds": ()})  # type: ignore[arg-type]
 
     executed = narrowed(replace(operation, scope=EVERYTHING), Grant(CUSTOMERS, equal("id", "1")))
 

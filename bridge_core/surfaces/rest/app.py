@@ -24,6 +24,7 @@ from bridge_core.surfaces.rest.bodies import Gone, Receive, body_of, records_of
 from bridge_core.surfaces.rest.cors import Cors
 from bridge_core.surfaces.rest.describing import ALLOW_ROOT, Descriptions, allow_of, verbs_of
 from bridge_core.surfaces.rest.media import ARRAY, BodyForm, Media, body_form_of, describes, media_of
+from bridge_core.surfaces.rest.nesting import Laid, laid_out
 from bridge_core.surfaces.rest.place import Address, Place, Places, address_of
 from bridge_core.surfaces.rest.prefer import NO_PREFERENCES, Preferences, applied, preferences_of
 from bridge_core.surfaces.rest.querystring import Query, QueryReader, canonical
@@ -164,11 +165,11 @@ class RestApp:
         ranged = request.headers.get(b"range") if request.method == "GET" else None
         window = window_of(query.limit, query.offset, text_of(ranged) if ranged is not None else None)
         model = self._model(asked)
-        columns = query.selection.of(model)
+        laid = self._laid(asked, model)
         media = self._media_of(request)
         preferences.must_be_known()
-        wanted = Wanted(media, model, columns, preferences.timezone)
-        operation = read_of(query, window, wanted, preferences, self._settings.max_rows)
+        wanted = Wanted(media, model, laid, preferences.timezone)
+        operation = read_of(window, wanted, preferences, self._settings.max_rows)
         page = await self._perform(asked, operation)
         assert isinstance(page, Page)  # a Read is answered by a Page
         if media.singular and page.stream is not None:
@@ -190,9 +191,9 @@ class RestApp:
             must_not_be_limited(asked.query)
         records = await self._records(request, receive) if method != "DELETE" else []
         model = self._model(asked)
-        columns = asked.query.selection.of(model)
+        laid = self._laid(asked, model)
         asked.preferences.must_be_known()
-        wanted = Wanted(self._media_of(request), model, columns, asked.preferences.timezone)
+        wanted = Wanted(self._media_of(request), model, laid, asked.preferences.timezone)
         ask = Ask(
             asked.query,
             wanted,
@@ -239,6 +240,16 @@ class RestApp:
         model = self._places.model(asked.principal, asked.place)
         asked.query.fit(model)
         return model
+
+    def _laid(self, asked: _Asked, model: Model) -> Laid:
+        query = asked.query
+        if query.flat:
+            return Laid(query.selection.columns or (), (), query.where, query.order)
+
+        def find(resource: str, name: str) -> Model:
+            return self._bridge.model(asked.principal, resource, name)
+
+        return laid_out(query, model, find, aggregates=self._settings.aggregates)
 
     def _media_of(self, request: Request) -> Media:
         accept = request.headers.get(b"accept")

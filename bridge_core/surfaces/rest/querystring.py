@@ -1,14 +1,14 @@
 """Read a query string in one pass; parts that come again and again are read once and remembered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 from urllib.parse import unquote_plus
 
 from bridge_core.conditions import condition_of
 from bridge_core.errors import Malformed
-from bridge_core.grammar import Key, Word, key_of, logic_of, names_of, not_embedded, order_of
+from bridge_core.grammar import Key, Word, key_of, logic_of, names_of, order_of
 from bridge_core.query import EVERYTHING, And, Filter, Order
 from bridge_core.schema import Model
 from bridge_core.surfaces.rest.select import EVERY_FIELD, Selection, selection_of
@@ -37,7 +37,7 @@ class Query:
     columns: tuple[str, ...] | None = None
     on_conflict: tuple[str, ...] | None = None
     withheld: tuple[tuple[Key, str], ...] = ()
-    embed: str | None = None  # that some key goes through
+    nested: list[tuple[Key, str]] = field(default_factory=list)  # keys that go through embeds
 
     @property
     def where(self) -> Filter:
@@ -56,8 +56,12 @@ class Query:
                 )
             self.terms.append(condition_of(key.path, value))
         self.withheld = ()
-        if self.embed is not None:
-            raise not_embedded(self.embed)
+
+    @property
+    def flat(self) -> bool:
+        """Whether nothing is embedded or aggregated, so that no name but those of fields must be resolved."""
+        plain = self.selection.columns is not None and not self.nested
+        return plain and not any(term.path.embed is not None for term in self.order)
 
 
 class QueryReader:
@@ -79,7 +83,7 @@ class QueryReader:
         for name, value in _pairs(raw):
             key, suspicious = self._key(name)
             if key.embeds:
-                query.embed = query.embed or key.embeds[0]
+                query.nested.append((key, value))
             elif key.word is not Word.FILTER:
                 self._take(query, key, value, seen)
             elif suspicious:

@@ -5,11 +5,11 @@ from typing import Final
 
 from bridge_core.errors import Outcome, Unacceptable
 from bridge_core.operations import Page, Read
-from bridge_core.query import Column, Counting, Slice
+from bridge_core.query import Counting, Slice
 from bridge_core.schema import Model
 from bridge_core.surfaces.rest.media import Media
+from bridge_core.surfaces.rest.nesting import Laid
 from bridge_core.surfaces.rest.prefer import Preferences
-from bridge_core.surfaces.rest.querystring import Query
 from bridge_core.surfaces.rest.response import Body, Response, Stream
 from bridge_core.surfaces.rest.shapes import shaped, shaped_stream
 from bridge_core.surfaces.rest.window import NOTHING_KNOWN, content_range, past_the_end
@@ -25,18 +25,16 @@ class Wanted:
 
     media: Media
     model: Model
-    columns: tuple[Column, ...]
+    laid: Laid
     timezone: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The keys of each record, in order."""
-        if self.columns:
-            return tuple(column.name for column in self.columns)
-        return tuple(field.name for field in self.model.readable)
+        return self.laid.names or tuple(field.name for field in self.model.readable)
 
 
-def read_of(query: Query, window: Slice, wanted: Wanted, preferences: Preferences, max_rows: int | None) -> Read:
+def read_of(window: Slice, wanted: Wanted, preferences: Preferences, max_rows: int | None) -> Read:
     """Make the operation that a query asks for."""
     limit = window.limit
     if max_rows is not None:
@@ -45,14 +43,15 @@ def read_of(query: Query, window: Slice, wanted: Wanted, preferences: Preference
         limit = _ENOUGH if limit is None else min(limit, _ENOUGH)
     return Read(
         wanted.model,
-        select=wanted.columns,
-        where=query.where,
-        order=query.order,
+        select=wanted.laid.columns,
+        where=wanted.laid.where,
+        order=wanted.laid.order,
         window=window if limit == window.limit else Slice(window.offset, limit),
         count=preferences.count or Counting.NONE,
         encoded=True,
         timezone=preferences.timezone,
         max_scan=preferences.max_scan,
+        embeds=wanted.laid.embeds,
     )
 
 

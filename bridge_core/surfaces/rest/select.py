@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from bridge_core.errors import Malformed, Rejected, UnknownName
+from bridge_core.errors import Malformed
 from bridge_core.logic import MAX_DEPTH
 from bridge_core.query import Column, Path
 from bridge_core.scan import Scanner
-from bridge_core.schema import Model
 
 _AGGREGATES: Final = frozenset({"sum", "avg", "count", "max", "min"})
+_COUNT: Final = "count"  # alone, it may be a field, or the count of the records
 _JOINS: Final = frozenset({"inner", "left"})
 
 
@@ -50,23 +50,6 @@ class Selection:
     items: tuple[Item, ...] = ()
     columns: tuple[Column, ...] | None = ()
 
-    def of(self, model: Model) -> tuple[Column, ...]:
-        """Return the columns to read from a model; raise for what this surface cannot embed or aggregate."""
-        if self.columns is not None:
-            return self.columns
-        columns: list[Column] = []
-        for item in self.items:
-            match item:
-                case Column():
-                    columns.append(item)
-                case Star():
-                    columns.extend(Column(Path(field.name)) for field in model.readable)
-                case Aggregated():
-                    raise Rejected("Use of aggregate functions is not allowed", code="PGRST123")
-                case Nested():
-                    raise _no_relation(model, item.target)
-        return tuple(columns)
-
 
 EVERY_FIELD: Final = Selection()
 
@@ -80,7 +63,7 @@ def selection_of(text: str) -> Selection:
     scanner.must_end()
     if items == (Star(),):
         return EVERY_FIELD
-    columns = tuple(item for item in items if isinstance(item, Column))
+    columns = tuple(item for item in items if isinstance(item, Column) and item.path.field != _COUNT)
     return Selection(items, columns if len(columns) == len(items) else None)
 
 
@@ -134,12 +117,3 @@ def _nested(scanner: Scanner, target: str, alias: str | None, depth: int, *, spr
     items = () if scanner.sees(")") else _items(scanner, depth + 1)
     scanner.must_take(")")
     return Nested(target, items, alias, tuple(hints), join == "inner", spread)
-
-
-def _no_relation(model: Model, target: str) -> UnknownName:
-    return UnknownName(
-        f"Could not find a relationship between '{model.name}' and '{target}' in the schema cache",
-        code="PGRST200",
-        details=f"Searched for a foreign key relationship between '{model.name}' and '{target}' "
-        f"in the schema '{model.namespace or model.resource}', but no matches were found.",
-    )

@@ -66,12 +66,12 @@ class Ask:
         preferences = self.preferences
         columns: tuple[Column, ...] | None = None
         if self.returning is Returning.RECORDS:
-            columns = self.wanted.columns
+            columns = self.wanted.laid.columns
         elif located:
             columns = tuple(Column(Path(name)) for name in self.wanted.model.key)
         return WriteOptions(
             returning=columns,
-            order=self.query.order,
+            order=self.wanted.laid.order,
             affected=self._affected(),
             encoded=columns is not None,
             dry_run=self.rollback and preferences.tx is Transaction.ROLLBACK,
@@ -79,6 +79,7 @@ class Ask:
             key=self.key,
             etags=self.etags,
             max_scan=preferences.max_scan,
+            embeds=self.wanted.laid.embeds if self.returning is Returning.RECORDS else (),
         )
 
     def _affected(self) -> Affected:
@@ -120,13 +121,13 @@ def update_of(ask: Ask, records: list[Record]) -> Update | None:
     missing = tuple(name for name in columns if name not in record)
     defaults = missing if ask.preferences.missing is Missing.DEFAULT else ()
     values = {name: record.get(name) for name in columns if name not in defaults}
-    return Update(ask.wanted.model, values, ask.query.where, defaults, options=ask.options())
+    return Update(ask.wanted.model, values, ask.wanted.laid.where, defaults, options=ask.options())
 
 
 def delete_of(ask: Ask) -> Delete:
     """Make the operation of a DELETE."""
     _unlimited(ask.query)
-    return Delete(ask.wanted.model, ask.query.where, options=ask.options())
+    return Delete(ask.wanted.model, ask.wanted.laid.where, options=ask.options())
 
 
 def _unlimited(query: Query) -> None:

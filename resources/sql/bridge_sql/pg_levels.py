@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
+from bridge_sql.facts import NativeType as Native
 from bridge_sql.pg_building import EMPTY, ROW, Building, by_name
 from bridge_sql.predicates import Predicates
 from bridge_sql.shape import filter_width, read_width
@@ -21,6 +22,7 @@ from bridge_core.query import EVERYTHING, ROWS, Aggregate, Column, Order, Path, 
 from bridge_core.schema import Cardinality
 
 _RAW: Final = "bridge raw"
+_ONE: Final[ColumnElement[Any]] = sa.literal_column("1")
 _TO_ONE: Final = frozenset({Cardinality.MANY_TO_ONE, Cardinality.ONE_TO_ONE})
 
 
@@ -36,6 +38,7 @@ class Output:
     name: str
     expression: ColumnElement[Any] | None
     column: Column | None = None
+    embed: str | None = None  # that it was lifted from
 
     @property
     def aggregate(self) -> Aggregate | None:
@@ -102,9 +105,11 @@ class Level:
         found = {column.name: self._output(column) for column in self._select()}
         for far in self._far.values():
             embed = far.embed
+            if not embed.shown:
+                continue
             if embed.spread:
                 found |= {each.name: self._spread(far, each) for each in far.level.outputs()}
-            elif embed.shown:
+            else:
                 found[embed.name] = Output(embed.name, self._nested(far))
         return list(found.values())
 
@@ -163,33 +168,36 @@ class Level:
         if not path.field:
             return self._exists(far)
         value = far.level.predicates.operand(replace(path, embed=None))
-        return self._joined(far).add_columns(value).limit(1).scalar_subquery()
+        return self._joined(far).add_columns(value).limit(_ONE).scalar_subquery()
 
     def _nested(self, far: _Far) -> ColumnElement[Any]:
         rows = far.level.rows(self._joined(far))
         single = to_one(far.embed)
-        inner = (rows.limit(1) if single else rows).subquery(ROW)
+        inner = (rows.limit(_ONE) if single else rows).subquery(ROW)
         row = inner.table_valued()
         value = sa.func.row_to_json(row) if single else sa.func.coalesce(sa.func.json_agg(row), EMPTY)
         return sa.select(value).select_from(inner).scalar_subquery()
 
     def _spread(self, far: _Far, output: Output) -> Output:
         """Lift a value of related records: as itself from one record, as an array from many."""
-        if output.expression is None or (output.aggregate and not to_one(far.embed)):
+        single = to_one(far.embed)
+        if output.aggregate and not single:
             raise Refused("Aggregates are not implemented for one-to-many or many-to-many spreads.", code="PGRST127")
+        name = far.embed.name
+        if output.expression is None:
+            return Output(output.name, None, output.column, name)
         chosen = self._joined(far)
-        if to_one(far.embed):
-            value = chosen.add_columns(output.expression).limit(1).scalar_subquery()
-            return Output(output.name, value, output.column)
+        if single:
+            value = chosen.add_columns(output.expression).limit(_ONE).scalar_subquery()
+            return Output(output.name, value, output.column, name)
         order = map(far.level.predicates.order, far.level.read.order)
         one = far.level.windowed(chosen.add_columns(output.expression.label("value")).order_by(*order)).subquery(_RAW)
         array = sa.func.coalesce(sa.func.json_agg(one.c.value), EMPTY)
         return Output(output.name, sa.select(array).select_from(one).scalar_subquery())
 
     def _grouped(self, chosen: sa.Select[Any], outputs: Sequence[Output]) -> sa.Select[Any]:
-        raw_columns = {
-            each.name: each.expression.label(f"c{at}") for at, each in enumerate(outputs) if each.expression is not None
-        }
+        shown = [each for each in outputs if each.expression is not None]
+        raw_columns = {each.name: _comparable(each).label(f"c{at}") for at, each in enumerate(shown)}
         raw = chosen.add_columns(*(raw_columns.values() or [sa.literal_column("1")])).subquery(_RAW)
         values = {each.name: self._computed(each, raw, raw_columns) for each in outputs}
         groups = [values[each.name] for each in outputs if each.aggregate is None]
@@ -211,8 +219,13 @@ class Level:
         self, term: Order, outputs: Sequence[Output], values: Mapping[str, ColumnElement[Any]]
     ) -> ColumnElement[Any]:
         for each in outputs:
-            plain = each.column is not None and each.aggregate is None and each.column.path == term.path
-            if plain or (not term.path.steps and each.name == term.path.field):
+            same = (
+                each.column is not None
+                and each.aggregate is None
+                and each.embed == term.path.embed
+                and each.column.path == replace(term.path, embed=None)
+            )
+            if same or (not term.path.steps and each.name == term.path.field):
                 return Predicates.directed(values[each.name], term)
         raise BadValue(f'column "{term.path.field}" must appear in the select to be sorted by in groups', code="42803")
 
@@ -226,6 +239,12 @@ class Level:
             rows = rows.limit(self.building.position(at))
             at += 1
         return rows.offset(self.building.position(at)) if window.offset else rows
+
+
+def _comparable(output: Output) -> ColumnElement[Any]:
+    assert output.expression is not None  # the caller leaves counts of records out
+    nested = output.column is None  # JSON, which can be grouped by in its other form only
+    return sa.cast(output.expression, Native("pg_catalog.jsonb")) if nested else output.expression
 
 
 def _labelled(name: str, expression: ColumnElement[Any]) -> sa.Label[Any]:

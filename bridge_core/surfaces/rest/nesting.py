@@ -1,0 +1,206 @@
+"""Lay out what a query nests: the relation of every embed, and what the keys of the query say of each level."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from bridge_core.conditions import condition_of
+from bridge_core.errors import Malformed, Rejected
+from bridge_core.grammar import Key, Word, logic_of, not_embedded, order_of
+from bridge_core.operations import Embed, Read
+from bridge_core.query import (
+    EVERYTHING,
+    ROWS,
+    Aggregate,
+    And,
+    Column,
+    Condition,
+    Filter,
+    Is,
+    Not,
+    Op,
+    Or,
+    Order,
+    Path,
+    Slice,
+)
+from bridge_core.schema import Cardinality, Model, Relation
+from bridge_core.surfaces.rest.querystring import Query
+from bridge_core.surfaces.rest.relations import relation_of
+from bridge_core.surfaces.rest.select import Aggregated, Item, Nested, Star
+from bridge_core.surfaces.rest.window import number_of
+
+MAX_EMBEDS: Final = 100  # of one query
+_MANY: Final = frozenset({Cardinality.ONE_TO_MANY, Cardinality.MANY_TO_MANY})
+_COUNT: Final = "count"
+_STORED: Final = frozenset({"table", "partitioned table", "foreign table"})
+
+Find: TypeAlias = Callable[[str, str], Model]
+"""Resource and name -> the model as the caller may know it, or an UnknownName."""
+_Said: TypeAlias = tuple[tuple[str, ...], Key, str]
+"""The embeds that a key goes through from here, what it speaks of, and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What a query asks of one model, every name resolved."""
+
+    columns: tuple[Column, ...]
+    embeds: tuple[Embed, ...]
+    where: Filter
+    order: tuple[Order, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys of each record of the answer."""
+        names = [column.name for column in self.columns]
+        for embed in self.embeds:
+            if embed.spread and embed.shown:
+                names += Laid(embed.read.select, embed.read.embeds, EVERYTHING, ()).names
+            elif embed.shown:
+                names.append(embed.name)
+        return tuple(names)
+
+
+def laid_out(query: Query, model: Model, find: Find, *, aggregates: bool) -> Laid:
+    """Resolve what a query says of a model; raise for what is not there, not embedded, ambiguous, or too much."""
+    said = [(key.embeds, key, value) for key, value in query.nested]
+    items = query.selection.items
+    return _Layout(find, aggregates=aggregates).level(model, items, said, query.where, query.order)
+
+
+class _Layout:
+    def __init__(self, find: Find, *, aggregates: bool) -> None:
+        self._find = find
+        self._aggregates = aggregates
+        self._embeds = 0
+
+    def level(
+        self, model: Model, items: Sequence[Item], said: Sequence[_Said], where: Filter, order: tuple[Order, ...]
+    ) -> Laid:
+        """Lay out one model and everything below it."""
+        nested = [item for item in items if isinstance(item, Nested)]
+        columns = tuple(column for item in items for column in self._columns(model, item))
+        known = {name for item in nested for name in _names(item)}
+        for way, _, _ in said:
+            if way[0] not in known:
+                raise not_embedded(way[0])
+        embeds = tuple(self._embed(model, item, said) for item in nested)
+        if not items or (not columns and not embeds):
+            columns = ()
+        nullable = [embed for embed in embeds if embed.name not in model.by_name]
+        return Laid(columns, embeds, _reached(where, nullable), tuple(_directed(term, embeds) for term in order))
+
+    def _far(self, model: Model, relation: Relation) -> Model:
+        return self._find(relation.target_resource or model.resource, relation.target)
+
+    def _columns(self, model: Model, item: Item) -> Sequence[Column]:
+        match item:
+            case Star():
+                return [Column(Path(field.name)) for field in model.readable]
+            case Column(Path(name, ())) if name == _COUNT and name not in model.by_name:
+                return [self._aggregate(Aggregated(_COUNT, None, item.alias, item.cast))]
+            case Column():
+                return [item]
+            case Aggregated():
+                return [self._aggregate(item)]
+            case Nested():
+                return []
+
+    def _aggregate(self, item: Aggregated) -> Column:
+        if not self._aggregates:
+            raise Rejected("Use of aggregate functions is not allowed", code="PGRST123")
+        path = item.column.path if item.column is not None else ROWS
+        cast = item.column.cast if item.column is not None else None
+        return Column(path, item.alias, cast, Aggregate(item.function), item.cast)
+
+    def _embed(self, model: Model, item: Nested, said: Sequence[_Said]) -> Embed:
+        self._embeds += 1
+        if self._embeds > MAX_EMBEDS:
+            raise Malformed(f"a select has more than {MAX_EMBEDS} embedded resources")
+        relation = relation_of(model, item.target, item.hints, lambda each: self._far(model, each).kind in _STORED)
+        far = self._far(model, relation)
+        between = relation.junction
+        mine = [(way[1:], key, value) for way, key, value in said if way[0] in _names(item)]
+        own = [(key, value) for way, key, value in mine if not way]
+        where, order, window = _own(own)
+        laid = self.level(far, item.items, [each for each in mine if each[0]], where, order)
+        return Embed(
+            item.alias or item.target,
+            relation,
+            Read(far, laid.columns, laid.where, order=laid.order, window=window, embeds=laid.embeds),
+            inner=item.inner,
+            spread=item.spread,
+            shown=bool(item.items),
+            junction=self._find(model.resource, between.model) if between is not None else None,
+        )
+
+
+def _names(item: Nested) -> tuple[str, ...]:
+    return (item.alias, item.target) if item.alias is not None else (item.target,)
+
+
+def _own(said: Sequence[tuple[Key, str]]) -> tuple[Filter, tuple[Order, ...], Slice]:
+    terms: list[Filter] = []
+    order: tuple[Order, ...] = ()
+    limit, offset = None, 0
+    for key, value in said:
+        match key.word:
+            case Word.FILTER:
+                terms.append(condition_of(key.path, value))
+            case Word.AND | Word.OR:
+                terms.append(logic_of(key, value))
+            case Word.ORDER:
+                order = order_of(value)
+            case Word.LIMIT:
+                limit = number_of("limit", value)
+            case Word.OFFSET:
+                offset = max(number_of("offset", value), 0)
+            case _:
+                raise Malformed(f"{key.word.value!r} cannot be said of an embedded resource")
+    return (And(tuple(terms)) if terms else EVERYTHING), order, Slice(offset, limit)
+
+
+def _reached(term: Filter, embeds: Sequence[Embed]) -> Filter:
+    """Let conditions that name an embed ask whether there are related records."""
+    match term:
+        case Condition():
+            embed = _named(embeds, term.path.field)
+            return term if embed is None else _there(term, embed)
+        case And(terms):
+            return And(tuple(_reached(each, embeds) for each in terms)) if embeds else term
+        case Or(terms):
+            return Or(tuple(_reached(each, embeds) for each in terms)) if embeds else term
+        case Not(inner):
+            return Not(_reached(inner, embeds)) if embeds else term
+
+
+def _there(term: Condition, embed: Embed) -> Condition:
+    if term.op is not Op.IS or term.value not in (Is.NULL, Is.NOT_NULL) or term.path.steps:
+        raise Rejected(
+            f"Only is null or not is null filters are allowed on embedded resources, not on '{embed.name}'",
+            code="PGRST120",
+            hint=f"write {embed.name}=is.null or {embed.name}=not.is.null",
+        )
+    return replace(term, path=Path("", embed=embed.name))
+
+
+def _directed(term: Order, embeds: Sequence[Embed]) -> Order:
+    if term.path.embed is None:
+        return term
+    embed = _named(embeds, term.path.embed)
+    if embed is None:
+        raise not_embedded(term.path.embed)
+    if embed.relation.cardinality in _MANY:
+        raise Rejected(
+            f"A related order on '{embed.name}' is not possible",
+            code="PGRST118",
+            details=f"'{embed.relation.target}' is at the many end of the relationship.",
+        )
+    renamed = (each.path for each in embed.read.select if each.alias == term.path.field and each.aggregate is None)
+    path = term.path if term.path.steps else next(renamed, term.path)
+    return replace(term, path=replace(path, embed=embed.name))
+
+
+def _named(embeds: Sequence[Embed], name: str) -> Embed | None:
+    return next((each for each in embeds if name == each.name), None)
