@@ -5,7 +5,6 @@ from collections.abc import Callable
 from bridge_core.auth.data_tokens import DataClaims
 from bridge_core.store import users
 from bridge_core.store.engine import Store
-from bridge_core.store.revocations import revoked
 
 NO_USER = 0
 """The generation of tokens that belong to no account: those that an operator made with `bridgectl token`."""
@@ -22,9 +21,7 @@ class StoreStanding:
         """Tell whether neither user, session nor token were revoked since the token was issued."""
         handles = [f"session:{claims.session}", f"token:{claims.token}"]
         async with self._store.reading() as connection:
-            if await revoked(connection, handles, now=self._clock()) is not None:
-                return False
-            if claims.generation == NO_USER:
-                return True
-            user = await users.by_id(connection, claims.subject)
-        return user is not None and user.active and user.generation == claims.generation
+            stand = await users.standing(connection, claims.subject, handles, now=self._clock())
+        if stand.ended:
+            return False
+        return claims.generation in (NO_USER, stand.generation)

@@ -129,8 +129,8 @@ def _sqlite(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begun(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("begin immediate" if writes else "begin")
+        if connection.get_execution_options().get(_WRITES, False):  # a single read needs no transaction
+            connection.exec_driver_sql("begin immediate")
 
     return engine
 

@@ -16,6 +16,8 @@ from bridge_core.store.tables import API_KEYS
 
 PREFIX: Final = "brk_"
 
+_BY_ID: Final = select(API_KEYS).where(API_KEYS.c.id == bindparam("ident"))
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -51,7 +53,7 @@ async def find(store: Store, text: str) -> ApiKey | None:
     """Return the key that a text is, revoked and expired ones included; None: there is none."""
     ident, _, secret = text.removeprefix(PREFIX).partition("_")
     async with store.reading() as connection:
-        found = await connection.execute(select(API_KEYS).where(API_KEYS.c.id == ident))
+        found = await connection.execute(_BY_ID, {"ident": ident})
         row = found.mappings().one_or_none()
     wanted = _digest(secret)  # also for unknown keys: the same work
     if row is None or not hmac.compare_digest(row["digest"], wanted):

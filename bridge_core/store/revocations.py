@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge_core.store.engine import Store
 from bridge_core.store.tables import REVOCATIONS, STATE
 
+_VERSION: Final = select(STATE.c.version)
 ANNOUNCED: Final = 3_600.0  # seconds that a change of a user or key is kept, where their own row says it for good
 
 
@@ -42,7 +43,7 @@ async def queued(connection: AsyncConnection) -> None:
 async def news(store: Store, since: int | None) -> News:
     """Return what was revoked after a version; cheap where nothing was."""
     async with store.reading() as connection:
-        version = (await connection.execute(select(STATE.c.version))).scalar_one()
+        version = (await connection.execute(_VERSION)).scalar_one()
         if version == since:
             return News(version, frozenset(), complete=True)
         if since is None:

@@ -3,16 +3,26 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, bindparam, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge_core.errors import Conflict, UnknownName
 from bridge_core.store.engine import Store
 from bridge_core.store.revocations import ANNOUNCED, announce
-from bridge_core.store.tables import LOGIN_ADDRESSES, USERS
+from bridge_core.store.tables import LOGIN_ADDRESSES, REVOCATIONS, USERS
+
+_STANDING: Final = select(
+    exists()
+    .where(REVOCATIONS.c.handle.in_(bindparam("handles", expanding=True)), REVOCATIONS.c.expires > bindparam("now"))
+    .label("ended"),
+    select(USERS.c.generation)
+    .where(USERS.c.id == bindparam("subject"), USERS.c.active.is_(True))
+    .scalar_subquery()
+    .label("generation"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,21 @@ async def by_id(connection: AsyncConnection, subject: str) -> User | None:
     """Find a user by id."""
     row = (await connection.execute(select(USERS).where(USERS.c.id == subject))).mappings().one_or_none()
     return _user(row) if row is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Whether something of a token was revoked, and the generation of its user; None: there is no active user."""
+
+    ended: bool
+    generation: int | None
+
+
+async def standing(connection: AsyncConnection, subject: str, handles: Sequence[str], *, now: float) -> Stand:
+    """Look up all that decides whether a token still counts, in one question."""
+    asked = {"handles": list(handles), "now": now, "subject": subject}
+    row = (await connection.execute(_STANDING, asked)).one()
+    return Stand(bool(row.ended), row.generation)
 
 
 async def change(store: Store, email: str, *, now: float, **values: Any) -> User:

@@ -26,7 +26,7 @@ from bridge_core.auth import (
     project_token_kind,
     standing,
 )
-from bridge_core.store import keys
+from bridge_core.store import keys, users
 from bridge_core.store.engine import Store
 from bridge_core.surfaces import routes
 from bridge_core.surfaces.routes import Application, Entry
@@ -203,7 +203,7 @@ STEPS: Mapping[str, tuple[Any, str]] = {
     "data tokens: claims": (data_tokens.DataTokens, "_checked"),
     "data tokens: signature": (PyJWS, "decode_complete"),
     "data tokens: standing": (standing.StoreStanding, "holds"),
-    "revocations": (standing, "revoked"),
+    "revocations": (users, "standing"),
     "the store": (Store, "reading"),
     "keys: kind": (api_key_kind.ApiKeyKind, "verify"),
     "keys: finding": (keys, "find"),
@@ -246,7 +246,6 @@ HARMLESS = (
     }
     | {("Jet JWT: signature", fault) for fault in FAULTS if not fault.endswith("Error")}
     | {
-        ("revocations", "None later"),  # nothing was revoked
         ("project tokens: reading the answer", "True at once"),  # the service said yes
         ("data tokens: taking", "True at once"),
         ("data tokens: taking", "an object"),
