@@ -136,7 +136,8 @@ def _upsert(op: Create, upsert: Upsert, limits: Limits) -> Plan:
     model = op.model
     atomic = model.capabilities.atomic and len(op.records) <= model.capabilities.create_batch
     bounded = atomic or op.options.affected == ANY_NUMBER
-    if model.capabilities.upserts and settled_by_columns(op) and bounded:
+    shown = model.capabilities.returns or op.options.returning is None  # else nobody tells which records were touched
+    if model.capabilities.upserts and settled_by_columns(op) and bounded and shown:
         check_created(op)
         return _create(op)
     if not model.capabilities.update_batch:

@@ -248,6 +248,18 @@ async def test_written_records_are_read_back_where_the_backend_returns_none() ->
     assert [record["id"] for record in answer.page.records] == [20, 21, 22]
 
 
+async def test_records_that_an_upsert_passed_over_are_not_shown() -> None:
+    upsert = Upsert(Resolution.IGNORE, ("id",))
+    asked = Create(
+        orders(Weakness.RETURNING), new(3, 30), ("id", "total"), upsert=upsert, options=WriteOptions(returning=())
+    )
+
+    answer = await written(backend(Weakness.RETURNING), asked)
+
+    assert answer.page is not None
+    assert [record["id"] for record in answer.page.records] == [30]
+
+
 async def test_records_whose_keys_stay_unknown_are_reported_as_written() -> None:
     class Silent(MemoryAdapter):
         async def create(self, op: Create, /) -> Written:
