@@ -2,12 +2,13 @@
 
 from bridge_core.adapter import Adapter
 from bridge_core.errors import Refused
-from bridge_core.operations import Answer, Operation, Read
+from bridge_core.operations import Answer, Create, Operation, Read
 from bridge_core.planning.plan import Limits, Plan, Strategy
 from bridge_core.planning.reads import plan_read
 from bridge_core.planning.run_reads import run_read
 from bridge_core.planning.run_writes import run_write
 from bridge_core.planning.writes import plan_write
+from bridge_core.query import conditions
 from bridge_core.schema import Literals
 from bridge_core.values import typed_operation
 
@@ -18,11 +19,12 @@ def plan(operation: Operation, limits: Limits) -> Plan:
     """Plan an operation; a plan that cannot be run says why."""
     if operation.model.capabilities.literals is Literals.NATIVE:
         return Plan(operation, sent=(operation,))  # such a backend takes every operation as it is
-    typed = typed_operation(operation)
     try:
+        _must_stand_alone(operation)
+        typed = typed_operation(operation)
         return plan_read(typed, limits) if isinstance(typed, Read) else plan_write(typed, limits)
     except Refused as refusal:
-        return Plan(typed, refused=refusal, calls=0, records=0)
+        return Plan(operation, refused=refusal, calls=0, records=0)
 
 
 async def perform(adapter: Adapter, operation: Operation, limits: Limits) -> Answer:
@@ -33,3 +35,20 @@ async def perform(adapter: Adapter, operation: Operation, limits: Limits) -> Ans
     if isinstance(operation, Read):
         return await run_read(adapter, planned)
     return await run_write(adapter, planned)
+
+
+def _must_stand_alone(operation: Operation) -> None:
+    """Refuse what reaches beyond the records of one model: so far, only a backend that takes all does it."""
+    model = operation.model
+    if isinstance(operation, Read):
+        embeds, columns, order = operation.embeds, operation.select, operation.order
+    else:
+        options = operation.options
+        embeds, columns, order = options.embeds, options.returning or (), options.order
+    where = () if isinstance(operation, Create) else conditions(operation.where)
+    if embeds or any(each.path.embed is not None for each in (*where, *order)):
+        raise Refused(
+            f"related records cannot be embedded in those of {model.name!r}", hint="read each model by itself"
+        )
+    if any(column.aggregate is not None for column in columns):
+        raise Refused(f"records of {model.name!r} cannot be aggregated", hint="ask for the records, or for a count")

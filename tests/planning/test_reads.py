@@ -13,6 +13,7 @@ from bridge_core.planner import Limits, Strategy, perform, plan
 from bridge_core.query import (
     EVERYTHING,
     After,
+    Aggregate,
     And,
     Column,
     Condition,
@@ -273,6 +274,20 @@ def test_a_plan_is_printed_as_json_without_a_value_of_the_caller() -> None:
 
     assert "secret" not in text
     assert json.loads(text)["parts"]["where"] == "emulated: the backend lacks the filter tenant=eq"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"select": (Column(Path("total"), aggregate=Aggregate.SUM),)},
+        {"where": Condition(Path("name", embed="customer"), Op.EQ, "x")},
+        {"order": (Order(Path("name", embed="customer")),)},
+    ],
+)
+def test_what_reaches_beyond_one_model_is_refused_rather_than_left_out(asked: dict[str, object]) -> None:
+    found = plan(Read(orders(), **asked), LIMITS)  # type: ignore[arg-type]  # each row names real attributes
+
+    assert found.refused is not None
 
 
 def test_a_plan_that_cannot_run_says_so() -> None:
