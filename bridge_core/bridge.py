@@ -12,6 +12,7 @@ from bridge_core.errors import BridgeError
 from bridge_core.layers.authorize import authorize, unknown_model
 from bridge_core.layers.idempotency import idempotency
 from bridge_core.layers.keyed import Memory
+from bridge_core.layers.preconditions import preconditions
 from bridge_core.operations import Answer, Verb
 from bridge_core.planner import Plan, plan
 from bridge_core.policy import Policy
@@ -50,7 +51,7 @@ class Bridge:
         handler: Handler = router(lambda: self._served)
         for layer in reversed(tuple(inside)):
             handler = layer(handler)
-        handler = authorize(policy)(idempotency(memory, self._transactions)(handler))
+        handler = authorize(policy)(preconditions(idempotency(memory, self._transactions)(handler)))
         for layer in reversed(tuple(layers)):
             handler = layer(handler)
         self.handle: Handler = handler

@@ -57,6 +57,7 @@ class Read:
     timezone: str | None = None
     max_scan: int | None = None  # records that the caller lets the core read beyond those it returns
     embeds: tuple["Embed", ...] = ()
+    versions: bool = False  # the caller would know the versions of the records
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class Page:
 
     `rows` is the number of records here (None while they still stream). `unfinished` names the parts of the
     operation that the adapter left undone. `cursor` continues after the last record; None: there are no more.
-    `age` is how old the answer may be, in seconds.
+    `age` is how old the answer may be, in seconds. `etags` are the versions of the records, where they were wanted.
     """
 
     records: Sequence[Record] = ()
@@ -230,6 +231,7 @@ class Page:
     cursor: str | None = None
     unfinished: frozenset[Part] = frozenset()
     age: float = 0.0
+    etags: Sequence[str] | None = None
 
 
 def page_of(records: Sequence[Record], *, total: int | None = None, cursor: str | None = None) -> Page:

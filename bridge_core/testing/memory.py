@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bridge_core.arrange import ordered, shaped
-from bridge_core.errors import BadValue, Conflict, Forbidden, Malformed, Rejected
+from bridge_core.errors import BadValue, Conflict, Forbidden, Malformed, PreconditionFailed, Rejected
 from bridge_core.evaluate import predicate
 from bridge_core.operations import (
     Create,
@@ -26,7 +26,7 @@ from bridge_core.operations import (
 from bridge_core.query import After, Counting, Op, Slice, both
 from bridge_core.schema import Boolean, Capabilities, Field, FieldType, Model, Paging, WriteBy, models_by_name
 from bridge_core.testing.strict import must_be_declared, must_be_declared_write
-from bridge_core.values import encode, typed
+from bridge_core.values import encode, etag, typed
 
 _BACKEND_ONLY: Final = frozenset(
     {
@@ -158,9 +158,10 @@ class MemoryAdapter:
         shape = shaped(op.model, op.select, op.timezone)
         self.records += len(page)
         records = [shape(record) for record in page]
+        answer = page_of(records, total=total, cursor=cursor)
         if op.encoded:
-            return Page(encoded=encode(records, op.timezone), rows=len(records), total=total, cursor=cursor)
-        return page_of(records, total=total, cursor=cursor)
+            answer = Page(encoded=encode(records, op.timezone), rows=len(records), total=total, cursor=cursor)
+        return replace(answer, etags=[etag(op.model, record) for record in page]) if op.versions else answer
 
     async def create(self, op: Create, /) -> Written:
         """Add records, or update those that exist."""
@@ -190,7 +191,7 @@ class MemoryAdapter:
         model = self._begin(op)
         changed: list[dict[str, object]] = []
         rows = []
-        chosen = {id(row) for row in self._matching(op)}
+        chosen = {id(row) for row in _of_versions(op, self._matching(op))}
         defaults = {name: _default(model.field(name), self._rows[model.name]) for name in op.defaults}
         for row in self._rows[model.name]:
             new = {**row, **op.values, **defaults} if id(row) in chosen else row
@@ -201,7 +202,7 @@ class MemoryAdapter:
     async def delete(self, op: Delete, /) -> Written:
         """Remove the records that match."""
         model = self._begin(op)
-        gone = self._matching(op)
+        gone = _of_versions(op, self._matching(op))
         chosen = {id(row) for row in gone}
         rows = [row for row in self._rows[model.name] if id(row) not in chosen]
         return self._finish(model, rows, gone, op.options, op.model)
@@ -258,6 +259,16 @@ def _operators(field: Field) -> frozenset[Op]:
     if field.type in (FieldType.OTHER, FieldType.INTERVAL):
         never = frozenset(Op) - _EQUALITY_OPS - {Op.NEQ, Op.ISDISTINCT, Op.LIKE, Op.ILIKE}
     return frozenset(Op) - never
+
+
+def _of_versions(op: Update | Delete, found: list[dict[str, object]]) -> list[dict[str, object]]:
+    etags = op.options.etags
+    if etags is None:
+        return found
+    ours = [row for row in found if etag(op.model, row) in etags]
+    if not ours:
+        raise PreconditionFailed("there is no record in the version that was named")
+    return ours
 
 
 def _window(found: list[Record], op: Read) -> tuple[list[Record], str | None]:

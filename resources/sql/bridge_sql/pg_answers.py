@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bridge_core.errors import Forbidden
+from bridge_core.errors import Forbidden, PreconditionFailed
 from bridge_core.operations import ANY_NUMBER, Create, Delete, Page, Read, Record, Resolution, Update, Written
 from bridge_core.query import EVERYTHING, Column, Path
 from bridge_core.schema import Model
@@ -11,10 +11,11 @@ from bridge_core.values import decode_json, from_json
 
 
 def page_of_row(op: Read, row: Any, total: int | None) -> Page:
-    """Return the page that a row `body, rows[, total]` stands for."""
+    """Return the page that a row `body, rows[, total][, etag]` stands for."""
+    etags = (row["etag"],) if op.versions and row[1] == 1 else None
     if op.encoded:
-        return Page(encoded=row[0], rows=row[1], total=total)
-    return Page(records=records(op.model, op.select, row[0]), rows=row[1], total=total)
+        return Page(encoded=row[0], rows=row[1], total=total, etags=etags)
+    return Page(records=records(op.model, op.select, row[0]), rows=row[1], total=total, etags=etags)
 
 
 def written(op: Create | Update | Delete, row: Any) -> Written:
@@ -22,6 +23,8 @@ def written(op: Create | Update | Delete, row: Any) -> Written:
     if row.get("refused"):
         raise Forbidden(f'new row violates row-level security policy for table "{op.model.name}"')
     affected = row["rows"]
+    if op.options.etags is not None and not affected:
+        raise PreconditionFailed("there is no record in the version that was named")
     inserted = row.get("inserted", affected) if isinstance(op, Create) else 0
     body = row.get("body")
     if body is None:

@@ -1,11 +1,11 @@
 """A statement under construction: its parameters, one table of it, and the columns of an answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 from bridge_sql.facts import NativeType as Native
-from bridge_sql.pg_dialect import PgStrategy, texts
+from bridge_sql.pg_dialect import TEXTS, PgStrategy, texts
 from bridge_sql.pg_types import PgType, PgTypes
 from bridge_sql.predicates import Predicates
 from bridge_sql.reflect import Catalogue
@@ -92,6 +92,19 @@ class Building:
         if known is None:
             raise BadValue(f'type "{name}" does not exist', code="42704")
         return sa.cast(value, Native(known))
+
+    def version(self, names: Sequence[str]) -> ColumnElement[str]:
+        """Return the version of a record: a digest of these columns as they are sent, whatever the session's settings.
+
+        Not `xmin`: that would tell of changes that the reader may not see.
+        """
+        row = sa.func.row(*[self.table.c[name] for name in names])
+        digest = sa.func.pg_catalog.sha256(sa.func.pg_catalog.record_send(row))
+        return sa.func.pg_catalog.encode(digest, sa.literal_column("'hex'"))
+
+    def one_of(self, version: ColumnElement[str], slot: int) -> ColumnElement[bool]:
+        """Return the condition that a version is one of several; the value is a sequence of texts."""
+        return version == sa.any_(sa.cast(self.binds.value(slot, TEXTS, list), TEXTS))
 
     def position(self, slot: int) -> ColumnElement[int]:
         """Return a parameter that is a number of records."""

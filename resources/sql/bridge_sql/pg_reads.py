@@ -13,13 +13,15 @@ from bridge_core.query import Counting
 
 
 def read_statement(op: Read, building: Building) -> Statement:
-    """Compile a read into `SELECT body, rows[, total]`; `body` is a JSON array."""
+    """Compile a read into `SELECT body, rows[, total][, etag]`; `body` is a JSON array, `etag` of the first record."""
     level = Level(building, op)
     inner = level.rows().subquery(ROW)
     body = sa.func.coalesce(sa.func.json_agg(inner.table_valued()), EMPTY).label("body")
     columns: list[ColumnElement[Any]] = [body, sa.func.count().label("rows")]
     if op.count is Counting.EXACT:
         columns.append(_total(level).label("total"))
+    if op.versions:
+        columns.append(_version(level, op).label("etag"))
     return building.binds.compile(sa.select(*columns).select_from(inner), DIALECT)
 
 
@@ -34,6 +36,11 @@ def guess_statement(op: Read, building: Building) -> Statement:
     matching = Level(building, op).matching().add_columns(sa.literal_column("1"))
     statement = building.binds.compile(matching, DIALECT)
     return Statement(f"EXPLAIN (FORMAT JSON) {statement.sql}", statement.sources, statement.constants)
+
+
+def _version(level: Level, op: Read) -> sa.ScalarSelect[str]:
+    version = level.building.version([field.name for field in op.model.readable])
+    return level.matching().add_columns(version).limit(sa.literal_column("1")).scalar_subquery()
 
 
 def _total(level: Level) -> sa.ScalarSelect[int]:

@@ -82,10 +82,10 @@ def _on_conflict(
     insert: postgresql.Insert, op: Create, upsert: Upsert, building: Building, slots: Iterator[int]
 ) -> postgresql.Insert:
     target = list(upsert.target)
+    within = None if op.scope == EVERYTHING else building.predicates().filter(op.scope, slots)
     if upsert.resolution is Resolution.IGNORE:
         return insert.on_conflict_do_nothing(index_elements=target)
     names = [name for name in op.columns if name not in target] or target
-    within = None if op.scope == EVERYTHING else building.predicates().filter(op.scope, slots)
     values = {name: insert.excluded[name] for name in names}
     return insert.on_conflict_do_update(index_elements=target, set_=values, where=within)
 
@@ -95,6 +95,9 @@ def _matching(op: Update | Delete, building: Building, slots: Iterator[int]) -> 
     conditions = [predicates.filter(term, slots) for term in (op.where, op.scope) if term != EVERYTHING]
     if op.keys is not None:
         conditions.append(building.keyed(op.model.key, next(slots)))
+    if op.options.etags is not None:
+        version = building.version([field.name for field in op.model.readable])
+        conditions.append(building.one_of(version, next(slots)))
     return conditions
 
 

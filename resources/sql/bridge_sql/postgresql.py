@@ -22,7 +22,7 @@ from bridge_sql.statement import Statement
 from bridge_core.errors import BridgeError, Conflict, Outcome, UnknownName, UpstreamFailed
 from bridge_core.operations import Create, Delete, Missing, Page, Read, Update, Written
 from bridge_core.query import Counting, Slice
-from bridge_core.schema import Model
+from bridge_core.schema import Model, Precondition
 from bridge_core.values import encode
 
 _Run = Callable[[str, Sequence[object]], Awaitable[Any]]
@@ -45,7 +45,7 @@ class PostgresAdapter:
         catalogue, types = await self._watch.reflected()
         self._known = Known(catalogue, types)
         self._statements = {}
-        return catalogue.models
+        return [_with_versions(model) for model in catalogue.models]
 
     async def changed(self) -> None:
         """Return when the database says that its schema changed, or a look at its catalogue does."""
@@ -207,7 +207,7 @@ class PostgresAdapter:
         return Building.begin(self._known, model)
 
     def _is_view(self, model: Model) -> bool:
-        return model.kind != "table"
+        return model.kind != "table"  # partitions have no system columns to look at
 
 
 async def _sealed(op: Create | Update | Delete, answer: Written, run: _Run) -> Written:
@@ -215,6 +215,13 @@ async def _sealed(op: Create | Update | Delete, answer: Written, run: _Run) -> W
     if op.options.witness is not None and not op.options.dry_run:
         await op.options.witness((await run(TOKEN, ()))[0], answer)
     return answer
+
+
+def _with_versions(model: Model) -> Model:
+    """Say that versions can be told apart: of plain tables, where the statement that writes sees what it compares."""
+    if model.kind != "table":
+        return model
+    return replace(model, capabilities=replace(model.capabilities, precondition=Precondition.ETAG))
 
 
 class _Undo(BridgeError):

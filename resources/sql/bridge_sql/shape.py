@@ -25,7 +25,8 @@ def read_shape(op: Read, values: list[object]) -> Hashable:
         values.append(window.offset)
     spans = (window.limit is not None, window.offset > 0)
     embeds = _embeds(op.embeds, values) if op.embeds else ()
-    return (op.model, op.select, where, scope, op.order, spans, op.count, op.keys is not None, op.encoded, embeds)
+    forms = (op.count, op.keys is not None, op.encoded, op.versions)
+    return (op.model, op.select, where, scope, op.order, spans, forms, embeds)
 
 
 def read_width(op: Read) -> int:
@@ -68,8 +69,10 @@ def update_shape(op: Update, values: list[object]) -> Hashable:
     scope = _filter(op.scope, values)
     if op.keys is not None:
         values.append(op.keys)
+    if op.options.etags is not None:
+        values.append(op.options.etags)
     check = _filter(op.check, values)
-    options, keyed = op.options, op.keys is not None
+    options, keyed = op.options, (op.keys is not None, op.options.etags is not None)
     names = tuple(op.values)
     back = (options.returning, options.order, _embeds(options.embeds, values))
     return ("update", op.model, names, op.defaults, where, scope, check, keyed, back)
@@ -81,9 +84,11 @@ def delete_shape(op: Delete, values: list[object]) -> Hashable:
     scope = _filter(op.scope, values)
     if op.keys is not None:
         values.append(op.keys)
-    options = op.options
+    if op.options.etags is not None:
+        values.append(op.options.etags)
+    options, keyed = op.options, (op.keys is not None, op.options.etags is not None)
     back = (options.returning, options.order, _embeds(options.embeds, values))
-    return ("delete", op.model, where, scope, op.keys is not None, back)
+    return ("delete", op.model, where, scope, keyed, back)
 
 
 def fields_of(where: Filter, order: Iterable[Order] = ()) -> Iterable[str]:
