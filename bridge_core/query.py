@@ -148,11 +148,15 @@ class Nulls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One term of an order. Without `nulls`: last when ascending, first when descending."""
+    """One term of an order. Without `nulls`: last when ascending, first when descending.
+
+    With `computed`, the path names an aggregate of the answer by its key there.
+    """
 
     path: Path
     descending: bool = False
     nulls: Nulls | None = None
+    computed: bool = False
 
     @property
     def nulls_first(self) -> bool:

@@ -146,7 +146,8 @@ def _readable(
     for condition in conditions(where) if where is not None and where is not EVERYTHING else ():
         _must_reach(model, condition.path, embeds)
     for term in order:
-        _must_reach(model, term.path, embeds)
+        if not term.computed:  # what an aggregate is made of was looked at with the columns
+            _must_reach(model, term.path, embeds)
     for embed in embeds:
         for name in embed.relation.fields:
             _must_read(model, name)

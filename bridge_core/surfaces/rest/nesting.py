@@ -1,6 +1,7 @@
 """Lay out what a query nests: the relation of every embed, and what the keys of the query say of each level."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -89,7 +90,9 @@ class _Layout:
         if not items or (not columns and not embeds):
             columns = ()
         nullable = [embed for embed in embeds if embed.name not in model.by_name]
-        return Laid(columns, embeds, _reached(where, nullable), tuple(_directed(term, embeds) for term in order))
+        computed = {column.name for column in columns if column.aggregate is not None} - model.by_name.keys()
+        ordered = tuple(_directed(term, embeds, computed) for term in order)
+        return Laid(columns, embeds, _reached(where, nullable), ordered)
 
     def _far(self, model: Model, relation: Relation) -> Model:
         return self._find(relation.target_resource or model.resource, relation.target)
@@ -185,9 +188,9 @@ def _there(term: Condition, embed: Embed) -> Condition:
     return replace(term, path=Path("", embed=embed.name))
 
 
-def _directed(term: Order, embeds: Sequence[Embed]) -> Order:
+def _directed(term: Order, embeds: Sequence[Embed], computed: AbstractSet[str]) -> Order:
     if term.path.embed is None:
-        return term
+        return replace(term, computed=True) if term.path.field in computed and not term.path.steps else term
     embed = _named(embeds, term.path.embed)
     if embed is None:
         raise not_embedded(term.path.embed)
