@@ -263,6 +263,23 @@ async def test_an_upsert_never_overwrites_a_record_outside_of_scope(adapter: Pos
     assert await _ask(url, "select owner from person where name = 'ada'") == "ada"
 
 
+@pytest.mark.parametrize("resolution", Resolution)
+async def test_scope_and_check_of_an_upsert_keep_their_own_values(
+    adapter: PostgresAdapter, resolution: Resolution
+) -> None:
+    model = await _model(adapter, "person")
+    rules: dict[str, Any] = {"scope": _where("owner", Op.EQ, "ada"), "check": _where("owner", Op.EQ, "eve")}
+    upsert = Upsert(resolution, ("name",))
+
+    allowed = await adapter.create(
+        Create(model, [{"name": "n1", "owner": "eve"}], ("name", "owner"), upsert=upsert, **rules)
+    )
+    with pytest.raises(Forbidden):
+        await adapter.create(Create(model, [{"name": "n2", "owner": "ada"}], ("name", "owner"), upsert=upsert, **rules))
+
+    assert allowed.inserted == 1
+
+
 async def test_a_new_image_outside_of_the_rules_is_undone(adapter: PostgresAdapter, url: str) -> None:
     model = await _model(adapter, "person")
     mine = _where("owner", Op.EQ, "ada")
