@@ -86,10 +86,14 @@ def test_a_block_of_toml_is_a_configuration(tmp_path: Path, page: str, text: str
     path = tmp_path / "plugins.toml"
     path.write_text(text, encoding="utf-8")
 
-    settings = load(path, ENVIRON)
+    for name in re.findall(r'"file:([\w.-]+)"', text):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(0o600)
 
-    assert rules_of(settings)
-    assert openers(settings, installed())
+    settings = load(path, {**dict.fromkeys(re.findall(r'"env:(\w+)"', text), "x" * 40), **ENVIRON})
+
+    rules_of(settings)
+    assert len(openers(settings, installed())) == len(settings.resources)
 
 
 def test_every_command_that_is_shown_exists() -> None:
