@@ -140,10 +140,12 @@ def _upsert(op: Create, upsert: Upsert, limits: Limits) -> Plan:
     if model.capabilities.upserts and settled_by_columns(op) and bounded and shown:
         check_created(op)
         return _create(op)
-    if not model.capabilities.update_batch:
+    if not model.capabilities.update_batch and upsert.resolution is Resolution.MERGE:
         raise NotAllowed(f"records of {model.name!r} cannot be updated")
     if upsert.resolution is Resolution.MERGE:
         batch_of(Update(model, {}, EVERYTHING))
+    else:
+        check_created(op)  # those that will be passed over too, as in PostgreSQL
     _must_know_key(op)
     _must_be_one(op, 2)
     targets = [each for each in dict.fromkeys(target_values(op, upsert.target)) if each is not None]

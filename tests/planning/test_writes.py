@@ -228,6 +228,19 @@ async def test_an_upsert_does_not_touch_a_record_outside_of_scope(weaknesses: tu
 
 
 @pytest.mark.parametrize("weaknesses", [(), (Weakness.UPSERT,)])
+async def test_a_record_outside_of_scope_is_forbidden_even_where_it_would_be_passed_over(
+    weaknesses: tuple[Weakness, ...],
+) -> None:
+    upsert = Upsert(Resolution.IGNORE, ("id",))
+
+    with pytest.raises(Forbidden):
+        await written(
+            backend(*weaknesses),
+            Create(orders(*weaknesses), new(3, tenant="b"), ("id", "tenant"), upsert=upsert, check=OURS),
+        )
+
+
+@pytest.mark.parametrize("weaknesses", [(), (Weakness.UPSERT,)])
 async def test_an_upsert_cannot_meet_one_record_twice(weaknesses: tuple[Weakness, ...]) -> None:
     upsert = Upsert(Resolution.MERGE, ("id",))
 
