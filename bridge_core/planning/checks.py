@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bridge_core.errors import Forbidden, Refused
 from bridge_core.evaluate import predicate
-from bridge_core.operations import Create, Record, Update
+from bridge_core.operations import Create, Missing, Record, Update
 from bridge_core.planning.pushdown import conjuncts
 from bridge_core.query import EVERYTHING, Filter, both, conditions
 from bridge_core.schema import Model
@@ -14,33 +14,34 @@ def check_created(op: Create) -> None:
     """Raise Forbidden unless every record, as it will be, satisfies the check."""
     if op.check == EVERYTHING:
         return
-    named = {each.path.field for each in conditions(op.check)}
-    for name in sorted(named - set(op.columns)):
-        field = op.model.any_field(name)
-        if field.default is not None or field.generated:
-            raise _unknown_value(name)
+    named = _named(op.check)
+    _must_be_known(op.model, named - set(op.columns))
+    if op.missing is Missing.DEFAULT:
+        _must_be_known(op.model, {name for name in named for record in op.records if name not in record})
     _must_hold(op.model, op.check, op.records)
 
 
-def check_changed(op: Update | Create, records: Iterable[Record]) -> None:
-    """Raise Forbidden unless records, merged already, satisfy the check."""
-    if op.check != EVERYTHING:
-        _must_hold(op.model, op.check, records)
+def check_changed(op: Update, found: Iterable[Record]) -> None:
+    """Raise Forbidden unless the records that were found, as they will be, satisfy the check."""
+    if op.check == EVERYTHING:
+        return
+    _must_be_known(op.model, _named(op.check) & set(op.defaults))
+    unset = dict.fromkeys(op.defaults)
+    _must_hold(op.model, op.check, ({**record, **op.values, **unset} for record in found))
 
 
 def settled_by_columns(op: Create) -> bool:
     """Tell whether the new values alone decide the check, whatever stands in the record that they replace."""
-    return {each.path.field for each in conditions(op.check)} <= set(op.columns)
+    return _named(op.check) <= set(op.columns)
 
 
 def settled(op: Update) -> bool:
     """Tell whether every record that matches will satisfy the check, without reading one."""
-    named = {each.path.field for each in conditions(op.check)}
-    for name in sorted(named & set(op.defaults)):
-        raise _unknown_value(name)
-    if named <= set(op.values):
-        return predicate(op.model, op.check)(op.values) is True
-    if named.isdisjoint(op.values):
+    named = _named(op.check)
+    _must_be_known(op.model, named & set(op.defaults))
+    if named <= {*op.values, *op.defaults}:
+        return predicate(op.model, op.check)({**op.values, **dict.fromkeys(op.defaults)}) is True
+    if named.isdisjoint({*op.values, *op.defaults}):
         return set(conjuncts(op.check)) <= set(conjuncts(both(op.scope, op.where)))
     return False
 
@@ -56,8 +57,16 @@ def outside(model: Model) -> Forbidden:
     return Forbidden(f'new row violates row-level security policy for table "{model.name}"')
 
 
-def _unknown_value(name: str) -> Refused:
-    return Refused(
-        f"the value that the backend will give to {name!r} is not known, and a rule depends on it",
-        hint=f"send a value for {name!r}",
-    )
+def _named(term: Filter) -> set[str]:
+    return {each.path.field for each in conditions(term)}
+
+
+def _must_be_known(model: Model, unset: Iterable[str]) -> None:
+    """Refuse where a rule depends on a value that the backend will choose; without a default it is none."""
+    for name in sorted(unset):
+        field = model.any_field(name)
+        if field.default is not None or field.generated:
+            raise Refused(
+                f"the value that the backend will give to {name!r} is not known, and a rule depends on it",
+                hint=f"send a value for {name!r}",
+            )

@@ -133,7 +133,7 @@ async def _found_and_written(adapter: Adapter, plan: Plan, op: Update | Delete) 
         raise too_much(plan.find)
     op.options.affected.hold(len(found))
     if isinstance(op, Update):
-        check_changed(op, ({**record, **op.values} for record in found))
+        check_changed(op, found)
     keys = [_key_in(op.model, record) for record in found]
     tally = _Tally()
     size = batch_of(op)
@@ -217,7 +217,8 @@ def _must_be_ours(op: Create, model: Model, found: Sequence[Record], changes: Se
     within = predicate(model, op.scope)
     if not all(within(record) is True for record in found):
         raise outside(op.model)
-    check_changed(replace(op, model=model), ({**old, **new.values} for old, new in zip(found, changes, strict=True)))
+    for old, change in zip(found, changes, strict=True):
+        check_changed(replace(change, model=model), (old,))
 
 
 def _creates(op: Create, new: Sequence[int]) -> list[tuple[Write, Sequence[int]]]:

@@ -21,6 +21,7 @@ from bridge_core.operations import (
     Affected,
     Create,
     Delete,
+    Missing,
     Operation,
     Page,
     Read,
@@ -225,6 +226,22 @@ async def test_an_upsert_does_not_touch_a_record_outside_of_scope(weaknesses: tu
         await written(adapter, asked)
 
     assert adapter.rows("orders")[3]["tenant"] == "b"
+
+
+@pytest.mark.parametrize("weaknesses", [(), (Weakness.UPSERT,), KEYED])
+async def test_a_default_counts_as_the_value_that_it_sets(weaknesses: tuple[Weakness, ...]) -> None:
+    adapter = backend(*weaknesses)
+    model = orders(*weaknesses)
+    upsert = Upsert(Resolution.MERGE, ("id",))
+    record = {"id": 4, "total": 1}  # of `a` now, and of nobody once its tenant is the default: none
+
+    with pytest.raises(Forbidden):
+        await written(adapter, Update(model, {}, OURS, defaults=("tenant",), scope=OURS, check=OURS))
+    with pytest.raises(Forbidden):
+        columns = ("id", "total", "tenant")
+        await written(adapter, Create(model, [record], columns, Missing.DEFAULT, upsert, scope=OURS, check=OURS))
+
+    assert adapter.rows("orders")[4]["tenant"] == "a"
 
 
 @pytest.mark.parametrize("weaknesses", [(), (Weakness.UPSERT,)])
