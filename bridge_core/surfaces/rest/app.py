@@ -8,9 +8,9 @@ from typing import Any, Final
 from bridge_core.bridge import Bridge
 from bridge_core.call import ANONYMOUS, Call, Principal
 from bridge_core.deadlines import Deadlines
-from bridge_core.errors import BridgeError, Forbidden, NotAllowed, Refused, UnknownName
+from bridge_core.errors import BridgeError, Forbidden, NotAllowed, UnknownName
 from bridge_core.operations import Answer, Operation, Page, Record, Verb, Write, Written
-from bridge_core.schema import Model, Precondition
+from bridge_core.schema import Model
 from bridge_core.surfaces.http import (
     Authenticate,
     Header,
@@ -34,6 +34,7 @@ from bridge_core.surfaces.rest.request import Request, request_of, text_of
 from bridge_core.surfaces.rest.response import Response, Send, deliver, readied
 from bridge_core.surfaces.rest.settings import DEFAULTS, RestSettings, remembering
 from bridge_core.surfaces.rest.shapes import gathered
+from bridge_core.surfaces.rest.versions import conditional, labelled, must_be_new, versions_named, with_versions
 from bridge_core.surfaces.rest.vigil import Vigil
 from bridge_core.surfaces.rest.window import past_the_end, window_of
 from bridge_core.surfaces.rest.writing import HONOURED as HONOURED_IN_WRITES
@@ -169,7 +170,7 @@ class RestApp:
         media = self._media_of(request)
         preferences.must_be_known()
         wanted = Wanted(media, model, laid, preferences.timezone)
-        operation = read_of(window, wanted, preferences, self._settings.max_rows)
+        operation = with_versions(read_of(window, wanted, preferences, self._settings.max_rows), request, media)
         page = await self._perform(asked, operation)
         assert isinstance(page, Page)  # a Read is answered by a Page
         if media.singular and page.stream is not None:
@@ -178,7 +179,7 @@ class RestApp:
             refusal = _problem(past_the_end(window.offset, page.total), request, asked.principal)
             refusal.headers.append((b"content-range", b"*/%d" % page.total))
             return refusal
-        response = read_response(page, window, wanted)
+        response = labelled(read_response(page, window, wanted), page, request)
         response.headers.append((b"content-location", b"/" + asked.address.raw + canonical(request.query)))
         if preferences is not NO_PREFERENCES:
             _say_applied(response, preferences, self._honoured(HONOURED_IN_READS))
@@ -200,15 +201,16 @@ class RestApp:
             asked.preferences,
             self._settings.rollback,
             request.idempotency_key,
-            _etags(request, model),
+            versions_named(request, model),
         )
-        operation = _operation(method, ask, records)
+        operation = conditional(_operation(method, ask, records), request)
         if operation is None:
             await self._must_be_permitted(asked, model, Verb.CREATE if method == "POST" else Verb.UPDATE)
             response = nothing_written(method, ask)
         else:
             written = await self._perform(asked, operation)
             assert isinstance(written, Written)  # a write is answered by what became of it
+            must_be_new(written, request)
             response = written_response(method, ask, operation, written, b"/" + asked.address.raw)
         if asked.preferences is not NO_PREFERENCES:
             _say_applied(response, asked.preferences, self._honoured_in(ask, method, operation))
@@ -291,13 +293,6 @@ def _operation(method: str, ask: Ask, records: list[Record]) -> Write | None:
             return put_of(ask, records)
         case _:
             return delete_of(ask)
-
-
-def _etags(request: Request, model: Model) -> tuple[str, ...] | None:
-    etags = request.etags if request.method != "POST" else None
-    if etags is not None and model.capabilities.precondition is Precondition.NONE:
-        raise Refused(f"{model.name} cannot tell versions of a record apart", hint="send the request without If-Match")
-    return etags
 
 
 def _forbidden(model: Model) -> Forbidden:

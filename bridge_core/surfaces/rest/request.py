@@ -10,6 +10,7 @@ from bridge_core.surfaces.http import malformed_header
 _PROFILE_OF_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_KEY: Final = 255
 _MOST_ETAGS: Final = 20
+ANY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,20 @@ class Request:
     @property
     def etags(self) -> tuple[str, ...] | None:
         """The versions that the record may have, by If-Match."""
-        value = self.headers.get(b"if-match")
+        return self._versions("If-Match")
+
+    @property
+    def unless_match(self) -> tuple[str, ...] | None:
+        """The versions that the caller has already, or that must not be there, by If-None-Match."""
+        return self._versions("If-None-Match", weak=True)
+
+    def _versions(self, name: str, *, weak: bool = False) -> tuple[str, ...] | None:
+        value = self.headers.get(name.lower().encode())
         if value is None:
             return None
-        tags = tuple(tag.strip() for tag in text_of(value).split(","))
+        tags = tuple(tag.strip().removeprefix("W/" if weak else "") for tag in text_of(value).split(","))
         if len(tags) > _MOST_ETAGS or not all(_is_etag(tag) for tag in tags):
-            raise malformed_header("If-Match", 'must list versions as in "abc", or be *')
+            raise malformed_header(name, 'must list versions as in "abc", or be *')
         return tuple(tag.strip('"') for tag in tags)
 
     def must_be_bounded(self, longest: int) -> None:
@@ -90,4 +99,4 @@ def _below(base: bytes, scope: Mapping[str, Any]) -> bytes:
 
 
 def _is_etag(tag: str) -> bool:
-    return tag == "*" or (len(tag) >= 2 and tag.startswith('"') and tag.endswith('"'))
+    return tag == ANY or (len(tag) >= 2 and tag.startswith('"') and tag.endswith('"'))

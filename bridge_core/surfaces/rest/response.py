@@ -12,7 +12,7 @@ Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 _EMPTY: Final = (b"content-length", b"0")
-_NO_CONTENT: Final = 204
+_NO_CONTENT: Final = frozenset({204, 304})
 _SMALL: Final = 64 * 1024  # bytes
 
 
@@ -70,7 +70,7 @@ async def deliver(response: Response, send: Send, *, head: bool, patience: float
     if isinstance(body, Stream):
         await _deliver_stream(body, response, send, patience)
         return
-    if response.status != _NO_CONTENT and not head:
+    if response.status not in _NO_CONTENT and not head:
         response.headers.append((b"content-length", b"%d" % len(body)) if body else _EMPTY)
     await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
     last = {"type": "http.response.body", "body": b"" if head else body}
