@@ -1,5 +1,6 @@
 """Credentials -> principal: remembered ones at once, others through the authenticator that knows their kind."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -56,6 +57,7 @@ class Authenticator:
         self._kinds = tuple(kinds)
         self.memory = Remembered(clock)
         self.epoch = 0
+        self._under_way: dict[tuple[str, int], asyncio.Task[Principal]] = {}
 
     def remembered(self, authorization: str | None) -> Principal | None:
         """Return the principal of a header verified before, without waiting; None: `authenticate` must decide."""
@@ -69,15 +71,10 @@ class Authenticator:
             authorization = f"{Scheme.BEARER} {apikey}"
         if authorization is None:
             return ANONYMOUS
-        if asked == NOTHING_ASKED:
-            known = self.memory.find(authorization)
-            if known is not None:
-                return known
-        epoch = self.epoch
-        verified = await self._verify(chosen(authorization), asked)
-        if epoch == self.epoch and asked == NOTHING_ASKED:
-            self.memory.keep(authorization, verified)
-        return verified.principal
+        if asked != NOTHING_ASKED:
+            return (await self._verify(chosen(authorization), asked)).principal
+        known = self.memory.find(authorization)
+        return known if known is not None else await self._together(authorization)
 
     def revoke(self, handles: frozenset[str]) -> None:
         """Stop to believe what was revoked, at once; verifications under way are not remembered either."""
@@ -88,6 +85,30 @@ class Authenticator:
         """Verify everybody anew."""
         self.epoch += 1
         self.memory.clear()
+
+    async def _together(self, authorization: str) -> Principal:
+        """Verify a credential once for all who send it at this moment, as all do when the memory's lease ran out.
+
+        Whoever comes after a revocation does not join those before it.
+        """
+        slot = (authorization, self.epoch)
+        under_way = self._under_way.get(slot)
+        if under_way is None:
+            under_way = self._under_way[slot] = asyncio.create_task(self._verified_now(authorization))
+            under_way.add_done_callback(lambda done: self._ended(slot, done))
+        return await asyncio.shield(under_way)
+
+    async def _verified_now(self, authorization: str) -> Principal:
+        epoch = self.epoch
+        verified = await self._verify(chosen(authorization), NOTHING_ASKED)
+        if epoch == self.epoch:
+            self.memory.keep(authorization, verified)
+        return verified.principal
+
+    def _ended(self, slot: tuple[str, int], done: asyncio.Task[Principal]) -> None:
+        del self._under_way[slot]
+        if not done.cancelled():
+            done.exception()  # it is told to those who wait; nobody may be left
 
     async def _verify(self, credential: Credential, asked: Asked) -> Verified:
         kind = next((each for each in self._kinds if each.takes(credential)), None)
