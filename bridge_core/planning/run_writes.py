@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from bridge_core.adapter import Adapter
 from bridge_core.arrange import ordered, shaped
-from bridge_core.errors import BridgeError, Outcome, Rejected, UpstreamFailed
+from bridge_core.errors import BridgeError, Outcome, UpstreamFailed
 from bridge_core.evaluate import predicate
 from bridge_core.operations import (
     Create,
@@ -184,9 +184,7 @@ def _sorted_out(op: Create, upsert: Upsert, found: Sequence[Record]) -> tuple[di
     seen: set[tuple[object, ...]] = set()
     for at, values in enumerate(target_values(op, upsert.target)):
         if values is not None and values in seen:
-            if upsert.resolution is Resolution.MERGE:
-                raise Rejected("ON CONFLICT DO UPDATE command cannot affect row a second time", code="21000")
-            continue
+            continue  # passed over: the first of them is there by then
         if values is None or values not in there:
             new.append(at)
         else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
-from bridge_core.errors import NotAllowed, Refused
+from bridge_core.errors import NotAllowed, Refused, Rejected
 from bridge_core.operations import ANY_NUMBER, Create, Delete, Key, Read, Resolution, Update, Upsert, Write
 from bridge_core.planning.checks import check_created, settled, settled_by_columns
 from bridge_core.planning.plan import Limits, Plan, Strategy
@@ -134,6 +134,8 @@ def _create(op: Create) -> Plan:
 
 def _upsert(op: Create, upsert: Upsert, limits: Limits) -> Plan:
     model = op.model
+    if upsert.resolution is Resolution.MERGE:
+        _must_not_meet_twice(op, upsert)
     atomic = model.capabilities.atomic and len(op.records) <= model.capabilities.create_batch
     bounded = atomic or op.options.affected == ANY_NUMBER
     shown = model.capabilities.returns or op.options.returning is None  # else nobody tells which records were touched
@@ -234,6 +236,12 @@ def _any_target(target: tuple[str, ...], values: list[tuple[object, ...]]) -> Fi
             for each in values
         )
     )
+
+
+def _must_not_meet_twice(op: Create, upsert: Upsert) -> None:
+    targets = [each for each in target_values(op, upsert.target) if each is not None]
+    if len(set(targets)) < len(targets):
+        raise Rejected("ON CONFLICT DO UPDATE command cannot affect row a second time", code="21000")
 
 
 def _must_know_key(op: Write) -> None:

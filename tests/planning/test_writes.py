@@ -41,6 +41,7 @@ pytestmark = pytest.mark.anyio
 
 LIMITS = Limits(max_scan=50)
 OURS = Condition(Path("tenant"), Op.EQ, "a")
+COLUMNS = ("id", "total", "tenant")
 KEYED = (Weakness.KEY_WRITES, Weakness.FILTER, Weakness.BATCHES, Weakness.ATOMIC)
 
 
@@ -238,8 +239,7 @@ async def test_a_default_counts_as_the_value_that_it_sets(weaknesses: tuple[Weak
     with pytest.raises(Forbidden):
         await written(adapter, Update(model, {}, OURS, defaults=("tenant",), scope=OURS, check=OURS))
     with pytest.raises(Forbidden):
-        columns = ("id", "total", "tenant")
-        await written(adapter, Create(model, [record], columns, Missing.DEFAULT, upsert, scope=OURS, check=OURS))
+        await written(adapter, Create(model, [record], COLUMNS, Missing.DEFAULT, upsert, scope=OURS, check=OURS))
 
     assert adapter.rows("orders")[4]["tenant"] == "a"
 
@@ -257,12 +257,14 @@ async def test_a_record_outside_of_scope_is_forbidden_even_where_it_would_be_pas
         )
 
 
-@pytest.mark.parametrize("weaknesses", [(), (Weakness.UPSERT,)])
+@pytest.mark.parametrize("weaknesses", [(), (Weakness.UPSERT,), (Weakness.BATCHES,)])
 async def test_an_upsert_cannot_meet_one_record_twice(weaknesses: tuple[Weakness, ...]) -> None:
     upsert = Upsert(Resolution.MERGE, ("id",))
 
     with pytest.raises(Rejected) as caught:
-        await written(backend(*weaknesses), Create(orders(*weaknesses), new(20, 20), ("id", "total"), upsert=upsert))
+        await written(
+            backend(*weaknesses), Create(orders(*weaknesses), new(20, 21, 20), ("id", "total"), upsert=upsert)
+        )
 
     assert caught.value.code == "21000"
 
