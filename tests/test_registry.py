@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bridge_core import registry
-from bridge_core.adapter import ENTRY_POINTS
+from bridge_core.adapter import ENTRY_POINTS, Rate
 from bridge_core.config import load
 from bridge_core.errors import ConfigurationError, Unavailable, UpstreamFailed
 from bridge_core.router import Served
+from bridge_core.upstream import Upstream
 from tests.support import fakes
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("cities")]
@@ -130,3 +131,77 @@ async def test_a_backend_that_does_not_answer_is_given_up(tmp_path: Path, monkey
 
     with pytest.raises(ConfigurationError, match="did not answer within"):
         await opened(tmp_path, '[resources.slow]\nadapter = "city"\nfault = "hang"')
+
+
+@pytest.mark.parametrize(
+    "available",
+    [[CITY], [foreign("no_such_driver:city", "town")], [foreign("tests.support.broken:city", "town")]],
+    ids=["not installed", "without its driver", "with a bug in it"],
+)
+async def test_a_plugin_that_does_not_load_takes_down_nobody_else_where_it_is_not_required(
+    tmp_path: Path, available: list[EntryPoint]
+) -> None:
+    text = '[resources.good]\nadapter = "city"\n[resources.bad]\nadapter = "town"\n'
+    entries = [CITY, *available]
+
+    with pytest.raises(ConfigurationError, match=r"resources\.bad"):
+        await opened(tmp_path, text, entries)
+    good, bad = await opened(tmp_path, text + "required = false", entries)
+
+    assert good.adapter is not None
+    assert bad.adapter is None
+    assert "'town'" in str(bad.failure)
+
+
+async def test_a_plugin_that_is_installed_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "plugins.toml"
+    path.write_text('[resources.world]\nadapter = "town"\nrequired = false')
+    settings = load(path, {})
+    (opener,) = registry.openers(settings, [])
+    (served,) = await registry.open_all(settings, [opener])
+    assert served.adapter is None
+
+    monkeypatch.setattr(registry, "installed", lambda: [fakes.entry("town", "city")])
+
+    assert (await opener.open()).adapter is not None
+
+
+LIMITS = '[resources.world]\nadapter = "city"\n[resources.world.limits]\n'
+
+
+async def test_a_resource_is_called_within_its_limits(tmp_path: Path) -> None:
+    text = f"{LIMITS}calls = 3\npatience = 0\nretries = 0\nrates.call = {{ number = 9, per = 60 }}"
+    (served,) = await opened(tmp_path, text)
+
+    assert isinstance(served.upstream, Upstream)
+    assert served.upstream.adapter is served.adapter
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("calls = 0", "[resources.world.limits] calls: "),
+        (
+            "rates.cal = { number = 1 }",
+            "[resources.world.limits.rates] cal: the adapter has no such quota (did you mean",
+        ),
+        ("rates.call = { number = 0 }", "[resources.world.limits.rates.call] number: "),
+        ("cals = 1", "[resources.world.limits] cals: there is no such key (did you mean 'calls'?)"),
+    ],
+)
+async def test_a_limit_that_cannot_be_is_reported(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await opened(tmp_path, LIMITS + text)
+
+    assert complaint in caught.value.message
+
+
+def test_quotas_of_a_plugin_are_its_own_unless_configured_and_shared_by_all_processes(tmp_path: Path) -> None:
+    path = tmp_path / "plugins.toml"
+    rates = "[resources.world.limits.rates]\nwrite = { number = 8, per = 4, burst = 2 }"
+    path.write_text(f'[server]\nworkers = 4\n[resources.world]\nadapter = "metered"\n{rates}')
+    settings = load(path, {})
+
+    (opener,) = registry.openers(settings, [fakes.entry("metered", "metered")])
+
+    assert opener.load()[2] == {"read": Rate(25, 60, 25), "write": Rate(2, 4, 1)}

@@ -96,6 +96,8 @@ async def test_readiness_follows_the_backend(tmp_path: Path, monkeypatch: pytest
 
     assert (first.status_code, first.json()["resources"]) == (200, {"world": "ready"})
     assert (second.status_code, second.json()["resources"]) == (503, {"world": "unavailable"})
+    assert second.json()["reasons"] == {"world": "nobody answers"}
+    assert "reasons" not in first.json()
     assert alive.status_code == 200
 
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import request_response
 
 from bridge_core.bridge import Bridge
-from bridge_core.errors import BridgeError
+from bridge_core.errors import BridgeError, ConfigurationError
 from bridge_core.surfaces.routes import Access, Entry
 
 FRESH_FOR: Final = 2.0  # seconds that an answer is given again
@@ -20,17 +20,20 @@ Report: TypeAlias = Mapping[str, str]
 
 
 def routes(bridge: Bridge, draining: Callable[[], bool]) -> Sequence[Entry]:
-    """Return the two routes; they name resources and say nothing else about them."""
+    """Return the two routes; they name resources, and why one cannot be used, in the words that callers get too."""
     readiness = Readiness(bridge)
 
     async def healthz(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
     async def readyz(request: Request) -> JSONResponse:
-        resources = await readiness.report()
-        ready = not draining() and all(state == "ready" for state in resources.values())
+        reasons = await readiness.report()
+        failing = {name: why for name, why in reasons.items() if why}
+        ready = not draining() and not failing
         status = "ready" if ready else "draining" if draining() else "not ready"
-        return JSONResponse({"status": status, "resources": resources}, 200 if ready else 503)
+        states = {name: "unavailable" if why else "ready" for name, why in reasons.items()}
+        body = {"status": status, "resources": states, **({"reasons": failing} if failing else {})}
+        return JSONResponse(body, 200 if ready else 503)
 
     return [
         Entry("/healthz", request_response(healthz), methods=("GET", "HEAD"), access=Access.PUBLIC),
@@ -48,7 +51,7 @@ class Readiness:
         self._answer: asyncio.Task[Report] | None = None
 
     async def report(self) -> Report:
-        """Return the state of each resource by name."""
+        """Return for each resource by name why it cannot be used now; nothing: it can."""
         now = self._clock()
         if self._answer is None or (self._answer.done() and now - self._asked > FRESH_FOR):
             self._asked = now
@@ -64,6 +67,10 @@ class Readiness:
         try:
             async with asyncio.timeout(PROBE_WITHIN):
                 await self._bridge.probe(resource)
-        except (BridgeError, TimeoutError):
-            return "unavailable"
-        return "ready"
+        except TimeoutError:
+            return "the backend does not answer"
+        except ConfigurationError:  # written for the operator, not for everybody who can reach this port
+            return "its configuration cannot work: the log says why"
+        except BridgeError as failure:
+            return failure.message
+        return ""

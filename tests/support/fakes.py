@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from bridge_core.adapter import ENTRY_POINTS, AdapterContext, Plugin
+from bridge_core.adapter import ENTRY_POINTS, AdapterContext, Plugin, Rate
 from bridge_core.errors import ConfigurationError, Unavailable, UnknownName
 from bridge_core.operations import Create, Delete, Page, Read, Update, Written, page_of
 from bridge_core.schema import ORDERING, Boolean, Capabilities, Field, FieldType, Model, Paging
@@ -116,6 +116,7 @@ def cities() -> History:
 
 city = Plugin("city", CitySettings, connect)
 newer = replace(city, contract=99)
+metered = replace(city, rates=lambda settings: {"read": Rate(100, 60), "write": Rate(60, 60)})
 nothing = "not a plugin"
 
 

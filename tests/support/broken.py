@@ -1,0 +1,3 @@
+"""A plugin with a bug that shows as soon as it is imported."""
+
+city = 1 / 0
