@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks import dataset, servers, usage
@@ -80,7 +80,7 @@ def _over_sqlite(
     with servers.bridge_over_sqlite(file, folder) as server:
         for workload in chosen:
             _say(f"{workload.name}, SQLite")
-            report.costs += _side_by_side([server], workload, asked)
+            report.costs += _side_by_side([server], replace(workload, name=f"{workload.name}, SQLite"), asked)
 
 
 def _side_by_side(present: Sequence[Server], workload: Workload, asked: argparse.Namespace) -> list[Cost]:
