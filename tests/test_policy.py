@@ -28,7 +28,7 @@ from bridge_core.operations import (
     WriteOptions,
 )
 from bridge_core.policy import ANY, Grant, Policy, Rule, combined
-from bridge_core.query import EVERYTHING, And, Column, Condition, Filter, Not, Op, Or, Order, Path
+from bridge_core.query import EVERYTHING, And, Column, Condition, Counting, Filter, Not, Op, Or, Order, Path
 from bridge_core.roles import check, policy_of
 from bridge_core.router import Served
 from bridge_core.rows import filled, row_rule
@@ -346,6 +346,25 @@ async def test_the_scope_is_part_of_what_is_executed(operation: Operation) -> No
     assert executed.scope == equal("country", "FR")
     if isinstance(executed, Create | Update):
         assert executed.check == equal("country", "FR")
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "counted"),
+    [
+        (Counting.PLANNED, "country=eq.FR", Counting.EXACT),
+        (Counting.ESTIMATED, "country=eq.FR", Counting.EXACT),
+        (Counting.NONE, "country=eq.FR", Counting.NONE),
+        (Counting.PLANNED, "", Counting.PLANNED),
+    ],
+)
+@pytest.mark.anyio
+async def test_a_guess_at_a_number_does_not_tell_of_hidden_records(
+    count: Counting, rows: str, counted: Counting
+) -> None:
+    executed = await _run(policy(clerk={"read": True, "rows": rows}), Read(CUSTOMERS, count=count))
+
+    assert isinstance(executed, Read)
+    assert executed.count is counted
 
 
 def test_only_model_and_scope_of_a_read_are_replaced() -> None:

@@ -55,7 +55,7 @@ class Login:
         """Return tokens for the right password; the same answer, after the same work, for every wrong one."""
         account = users.address(email)
         user = await users.by_email(self._store, account)
-        known = user is not None and await users.knows(self._store, user, address)
+        known = await users.knows(self._store, user, address)
         self._attempts.count(account, address, known=known)
         right = await self.passwords.match(password, user.password if user else None)
         if user is None or not right or not user.active:

@@ -9,11 +9,12 @@ from bridge_core.call import Call, Handler, Layer, Principal
 from bridge_core.errors import BadValue, UnknownName
 from bridge_core.operations import Answer, Create, Delete, Embed, Operation, Read, Resolution, Update, Verb, verb_of
 from bridge_core.policy import Grant, Policy
-from bridge_core.query import EVERYTHING, ROWS, Column, Filter, Order, Path, both, conditions
+from bridge_core.query import EVERYTHING, ROWS, Column, Counting, Filter, Order, Path, both, conditions
 from bridge_core.schema import Model
 
 _ONE: Final = {verb: frozenset({verb}) for verb in Verb}
 _REST: Final = attrgetter(*(each.name for each in fields(Read)[4:]))
+_GUESSES: Final = frozenset({Counting.PLANNED, Counting.ESTIMATED})
 _MERGE: Final = frozenset({Verb.CREATE, Verb.UPDATE})
 
 
@@ -109,7 +110,17 @@ def narrowed(operation: Operation, grant: Grant) -> Operation:
 
 def _read(op: Read, model: Model, scope: Filter) -> Read:
     """Do as `replace` does, in a quarter of its time, for the most frequent operation."""
-    return Read(model, op.select, op.where, scope, *_REST(op))
+    read = Read(model, op.select, op.where, scope, *_REST(op))
+    if op.count in _GUESSES and _scoped(read):
+        return replace(read, count=Counting.EXACT)
+    return read
+
+
+def _scoped(read: Read) -> bool:
+    """Tell whether records are hidden: then a backend's guess at their number would tell of them."""
+    if read.scope != EVERYTHING:
+        return True
+    return any(embed.junction_scope != EVERYTHING or _scoped(embed.read) for embed in read.embeds)
 
 
 def _mergeable(model: Model, operation: Create) -> None:

@@ -130,9 +130,10 @@ async def logged_in(store: Store, user: User, at: str, *, now: float, rehashed: 
             await connection.execute(insert(LOGIN_ADDRESSES).values(user_id=user.id, address=at, seen=now))
 
 
-async def knows(store: Store, user: User, at: str) -> bool:
-    """Tell whether this user has logged in from that address before."""
-    place = (LOGIN_ADDRESSES.c.user_id == user.id, LOGIN_ADDRESSES.c.address == at)
+async def knows(store: Store, user: User | None, at: str) -> bool:
+    """Tell whether this user has logged in from that address before; for nobody the same question is asked."""
+    ident = user.id if user is not None else ""
+    place = (LOGIN_ADDRESSES.c.user_id == ident, LOGIN_ADDRESSES.c.address == at)
     async with store.reading() as connection:
         return (await connection.execute(select(LOGIN_ADDRESSES.c.seen).where(*place))).one_or_none() is not None
 
