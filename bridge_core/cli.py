@@ -22,6 +22,7 @@ from bridge_core.demo.shop import expected_rows
 from bridge_core.errors import BridgeError, ConfigurationError
 from bridge_core.explain import Question
 from bridge_core.explain import explain as explained
+from bridge_core.new_adapter.command import new_adapter
 from bridge_core.router import Served
 from bridge_core.settings import ServerSettings, Settings
 from bridge_core.telling import complain, known_roles, pairs, speaking
@@ -38,7 +39,7 @@ service = typer.Typer(add_completion=False)
 control = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after a Bridge server.")
 control.add_typer(auth_commands.users, name="users")
 control.add_typer(auth_commands.keys, name="keys")
-for command in (auth_commands.audit, auth_commands.register, right_commands.whoami, right_commands.can):
+for command in (auth_commands.audit, auth_commands.register, right_commands.whoami, right_commands.can, new_adapter):
     control.command()(command)
 
 

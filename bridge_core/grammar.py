@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final
 from urllib.parse import unquote
 
-from bridge_core.conditions import condition_of
+from bridge_core.condition import condition_of
 from bridge_core.errors import Malformed
 from bridge_core.logic import MAX_TERMS, tree_of
 from bridge_core.query import EVERYTHING, And, Filter, Not, Nulls, Order, Path

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from bridge_core.conditions import EXPECTED_OP, LISTED, condition_with, list_of, operator_of, quoted_before
+from bridge_core.condition import EXPECTED_OP, LISTED, condition_with, list_of, operator_of, quoted_before
 from bridge_core.errors import Malformed
 from bridge_core.query import And, Condition, Filter, Not, Op, Or
 from bridge_core.scan import FIELD_NAME, Scanner, closing_quote

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge_core.conditions import condition_of
+from bridge_core.condition import condition_of
 from bridge_core.errors import Malformed
 from bridge_core.grammar import Key, Word, filter_of, key_of, logic_of, names_of, order_of, path_of
 from bridge_core.query import And, Condition, Filter, Is, Not, Nulls, Op, Or, Order, Path, Quantifier, Step

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from bridge_core.conditions import condition_of
+from bridge_core.condition import condition_of
 from bridge_core.errors import Malformed, Rejected
 from bridge_core.grammar import Key, Word, logic_of, not_embedded, order_of
 from bridge_core.operations import Embed, Read

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote_plus
 
-from bridge_core.conditions import condition_of
+from bridge_core.condition import condition_of
 from bridge_core.errors import Malformed
 from bridge_core.grammar import Key, Word, key_of, logic_of, names_of, order_of
 from bridge_core.query import EVERYTHING, And, Filter, Order
