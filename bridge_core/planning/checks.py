@@ -42,7 +42,8 @@ def settled(op: Update) -> bool:
     if named <= {*op.values, *op.defaults}:
         return predicate(op.model, op.check)({**op.values, **dict.fromkeys(op.defaults)}) is True
     if named.isdisjoint({*op.values, *op.defaults}):
-        return set(conjuncts(op.check)) <= set(conjuncts(both(op.scope, op.where)))
+        held = conjuncts(both(op.scope, op.where))
+        return all(each in held for each in conjuncts(op.check))  # a JSON value has no hash
     return False
 
 

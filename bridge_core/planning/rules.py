@@ -26,7 +26,8 @@ def _breaks(rule: Rule, conditions: Sequence[Condition], order: Sequence[Order])
         case RuleKind.REQUIRE_WITH:
             return there(rule.terms[0]) and not any(map(there, rule.terms[1:]))
         case RuleKind.AT_MOST:
-            return sum(speaks_of(rule, each) for each in conditions) > rule.limit
+            ordered = sum(any(_is_order(term, each) for term in rule.terms) for each in order)
+            return ordered + sum(speaks_of(rule, each) for each in conditions) > rule.limit
 
 
 def _is_condition(term: Term, condition: Condition) -> bool:
@@ -34,4 +35,4 @@ def _is_condition(term: Term, condition: Condition) -> bool:
 
 
 def _is_order(term: Term, order: Order) -> bool:
-    return term.order and term.field in (None, order.path.field)
+    return term.order and term.field in (None, order.path.field) and term.descending in (None, order.descending)

@@ -35,7 +35,7 @@ from bridge_core.planner import Limits, Strategy, perform, plan
 from bridge_core.query import EVERYTHING, And, Condition, Filter, Op, Or, Path
 from bridge_core.schema import Field, FieldType, Model
 from bridge_core.testing.memory import MemoryAdapter, Weakness, able
-from tests.planning.backends import ORDERS, Breaking, backend, orders
+from tests.planning.backends import ORDERS, Breaking, backend, orders, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -179,6 +179,16 @@ async def test_a_check_is_held_against_the_record_as_it_will_be() -> None:
     answer = await written(adapter, Update(orders(), {"total": "8"}, OURS, check=check))
 
     assert answer.affected == 5
+
+
+async def test_a_filter_by_json_stands_beside_a_rule() -> None:
+    model = able(replace(ORDERS, fields=(*ORDERS.fields, Field("meta", FieldType.JSON))))
+    adapter = MemoryAdapter([model], {"orders": [{**row, "meta": {"a": 1}} for row in rows(2)]})
+    where = Condition(Path("meta"), Op.CONTAINS, '{"a":1}')
+
+    answer = await written(adapter, Update(model, {"total": 1}, where, scope=OURS, check=OURS))
+
+    assert answer.affected == 1
 
 
 async def test_a_default_that_a_rule_depends_on_has_to_be_sent() -> None:
