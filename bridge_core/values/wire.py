@@ -24,7 +24,7 @@ def decode_json(body: bytes | str) -> object:
         value: object = _decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
         raise _no_json() from None
-    if isinstance(value, dict | list) and _deeper_than(value, _DEEPEST):
+    if isinstance(value, dict | list) and _opened(body) > _DEEPEST and _deeper_than(value, _DEEPEST):
         raise _no_json()
     return value
 
@@ -72,6 +72,13 @@ def _positional(value: Decimal) -> object:
         return decimal_text(value)
     text = str(value)
     return msgspec.Raw(decimal_text(value).encode()) if "E" in text else value
+
+
+def _opened(body: bytes | str) -> int:
+    """Return how many objects and arrays begin in a text, at most; no value in it is deeper than that."""
+    if isinstance(body, str):
+        return body.count("{") + body.count("[")
+    return body.count(b"{") + body.count(b"[")
 
 
 def _deeper_than(value: object, most: int) -> bool:

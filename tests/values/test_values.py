@@ -1,5 +1,6 @@
 """Values: text and JSON in, text and JSON out, nothing lost on the way."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -200,6 +201,16 @@ def test_a_zone_that_does_not_exist_is_refused(name: str) -> None:
         zone_of(name)
 
     assert caught.value.code == "22023"
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["arrays", "objects"])
+@pytest.mark.parametrize("form", [str, str.encode], ids=["text", "bytes"])
+def test_json_may_be_nested_so_deep_and_no_deeper(opening: str, form: Callable[[str], str | bytes]) -> None:
+    closing = {"[": "]", '{"a":': "}"}[opening]
+
+    assert decode_json(form(opening * 200 + "1" + closing * 200))
+    with pytest.raises(Malformed):
+        decode_json(form(opening * 201 + "1" + closing * 201))
 
 
 @pytest.mark.parametrize(
