@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -47,6 +48,12 @@ class Store:
         """Lend a connection in a transaction that ends with the block: kept on success, undone on any error."""
         async with _reachable(), self._writer.begin() as connection:
             yield connection
+
+    def insert_new(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an insert that leaves alone what is there already, as this store's database writes it."""
+        if self._engine.dialect.name == "postgresql":
+            return postgresql.insert(table).on_conflict_do_nothing()
+        return sqlite.insert(table).on_conflict_do_nothing()
 
     async def close(self) -> None:
         """Close every connection."""

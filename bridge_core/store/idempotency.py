@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge_core.layers.keyed import Entry, Slot, State, Try
+from bridge_core.store.batches import Batches
 from bridge_core.store.engine import Store
 from bridge_core.store.owners import is_gone, this_process
 from bridge_core.store.tables import IDEMPOTENCY
@@ -28,6 +28,7 @@ class StoreMemory:
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         """Take a clock of seconds since 1970."""
         self._store = store
+        self._batches = Batches(store)
         self._clock = clock
         self._process = this_process()
         self._tidied = float("-inf")
@@ -41,21 +42,16 @@ class StoreMemory:
         fresh = {"request_hash": request, "state": State.STARTED.value, "tokens": [], "created": now}
         row = {**_named(slot), **fresh, "minted": mine.minted, **self._owned(mine)}
         while True:
-            try:
-                async with self._store.writing() as connection:
-                    await connection.execute(insert(IDEMPOTENCY).values(row))
-            except IntegrityError:
-                found = await self._found(slot)
-                if found is not None:
-                    return found
-            else:
+            if (await self._batches.run(self._store.insert_new(IDEMPOTENCY).values(row))).rows:
                 return None
+            found = await self._found(slot)
+            if found is not None:
+                return found
 
     async def take_over(self, slot: Slot, owner: str, mine: Try) -> Entry | None:
         """Make a try of somebody else one's own; see `Memory`."""
         taken = update(IDEMPOTENCY).where(*_at(slot), _C.owner == owner, _C.state == State.STARTED.value)
-        async with self._store.writing() as connection:
-            row = (await connection.execute(taken.values(self._owned(mine)).returning(IDEMPOTENCY))).one_or_none()
+        row = (await self._batches.run(taken.values(self._owned(mine)).returning(IDEMPOTENCY))).first
         return None if row is None else self._entry(row)
 
     async def witness(self, slot: Slot, mine: Try, tokens: Sequence[str], answer: bytes) -> bool:
@@ -76,12 +72,10 @@ class StoreMemory:
 
     async def _change(self, slot: Slot, mine: Try, values: Mapping[str, Any]) -> bool:
         ours = (*_at(slot), _C.owner == mine.owner, _C.state == State.STARTED.value)
-        async with self._store.writing() as connection:
-            return (await connection.execute(update(IDEMPOTENCY).where(*ours).values(values))).rowcount == 1
+        return (await self._batches.run(update(IDEMPOTENCY).where(*ours).values(values))).rows == 1
 
     async def _forget(self, *which: ColumnElement[bool]) -> None:
-        async with self._store.writing() as connection:
-            await connection.execute(delete(IDEMPOTENCY).where(*which))
+        await self._batches.run(delete(IDEMPOTENCY).where(*which))
 
     async def _found(self, slot: Slot) -> Entry | None:
         async with self._store.reading() as connection:

@@ -15,7 +15,7 @@ TOO_MANY: Final = 10  # failures among them
 FORGOTTEN_AFTER: Final = 60.0  # seconds without a failure
 SHORTEST: Final = 5.0  # seconds that it stays open
 LONGEST: Final = 30.0
-PROBE_EVERY: Final = 1.0  # seconds
+PROBE_EVERY: Final = 0.25  # seconds
 
 _MASK: Final = (1 << WINDOW) - 1
 
