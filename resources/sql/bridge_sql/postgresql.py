@@ -115,10 +115,14 @@ class PostgresAdapter:
         await self._reads.close()
         await self._writes.close()
 
-    async def _read(self, op: Read) -> Page:
+    async def _read(self, op: Read, within: Slice | None = None) -> Page:
         values: list[object] = []
-        shape = read_shape(op, values)
-        statement = self._statement(shape, lambda: read_statement(op, self._building(op.model)))
+        shape = read_shape(op, values, within)
+
+        def statement_within() -> Statement:
+            return read_statement(op if within is None else replace(op, window=within), self._building(op.model))
+
+        statement = self._statement(shape, statement_within)
         row = await self._row(statement, values, op.timezone)
         if op.count is Counting.NONE:
             return page_of_row(op, row, None)
@@ -126,7 +130,7 @@ class PostgresAdapter:
 
     async def _read_large(self, op: Read, window: Slice) -> Page:
         # Most answers turn out to be small: they are read whole, as any other, by asking for one record too many.
-        few = await self._read(replace(op, window=Slice(window.offset, LARGE + 1)))
+        few = await self._read(op, Slice(window.offset, LARGE + 1))
         if few.rows is not None and few.rows <= LARGE:
             return few
         values: list[object] = []

@@ -10,13 +10,16 @@ from bridge_core.operations import Create, Delete, Embed, Read, Update
 from bridge_core.query import After, Condition, Filter, Not, Op, Order, Slice, conditions
 
 
-def read_shape(op: Read, values: list[object]) -> Hashable:
-    """Return the shape of a read; append its values: conditions, keys, limit, offset, and those of its embeds."""
+def read_shape(op: Read, values: list[object], within: Slice | None = None) -> Hashable:
+    """Return the shape of a read; append its values: conditions, keys, limit, offset, and those of its embeds.
+
+    `within` is another window than that of the operation.
+    """
     where = _filter(op.where, values)
     scope = _filter(op.scope, values)
     if op.keys is not None:
         values.append(op.keys)
-    window = op.window
+    window = within or op.window
     if isinstance(window, After):
         window = Slice(int(window.cursor or 0), window.limit)
     if window.limit is not None:
