@@ -149,11 +149,12 @@ class RuleKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Something that a rule speaks of: a field, an operator, or both; `order` = being sorted by."""
+    """Something that a rule speaks of: a field, an operator, or both; `order` = being sorted by, one way or any."""
 
     field: str | None = None
     op: Op | None = None
     order: bool = False
+    descending: bool | None = None  # of an order; None: either way
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class Rule:
     """What a backend does not take in one question.
 
     FORBID_TOGETHER: not all of `terms` at once. REQUIRE_WITH: the first only with one of the others.
-    AT_MOST: no more than `limit` of conditions that match any term.
+    AT_MOST: no more than `limit` of conditions and orders that match any term.
     """
 
     kind: RuleKind
