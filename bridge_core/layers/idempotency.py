@@ -17,6 +17,7 @@ from bridge_core.call import Call, Handler, Layer
 from bridge_core.errors import BridgeError, Conflict, Outcome, Refused, Saturated, Unavailable
 from bridge_core.layers.keyed import Entry, Memory, Slot, State, Try, fingerprint, packed, unpacked
 from bridge_core.operations import Answer, Create, Read, Write, Written
+from bridge_core.schema import Literals, WriteBy
 
 _log = logging.getLogger(__name__)
 
@@ -129,12 +130,13 @@ class _Once:
         if transactions is None:
             honoured = isinstance(op, Create) and op.model.capabilities.idempotent_create
             return Outcome.NOT_APPLIED if honoured else Outcome.UNKNOWN  # honoured: trying again can do no harm
-        outcomes = {await transactions.outcome_of(token) for token in tokens}
+        outcomes = [await transactions.outcome_of(token) for token in tokens]
         if None in outcomes:
             return None
-        if outcomes <= {Outcome.NOT_APPLIED}:  # without a token: it cannot have been applied, nor can it be any more
-            return Outcome.NOT_APPLIED
-        return Outcome.APPLIED if len(tokens) == 1 and outcomes == {Outcome.APPLIED} else Outcome.UNKNOWN
+        *before, last = outcomes or [Outcome.NOT_APPLIED]  # what has no token was not applied, and cannot be any more
+        if any(each is not Outcome.NOT_APPLIED for each in before) or not (last is Outcome.NOT_APPLIED or _at_once(op)):
+            return Outcome.UNKNOWN
+        return last
 
     async def _tried(self, call: Call, op: Write, slot: Slot, mine: Try) -> Answer:
         progress = _Progress()
@@ -207,6 +209,16 @@ class _Once:
             await self._memory.leave(slot, mine)
         except BridgeError as failure:
             _log.warning("a key stays in use for a while: %s", failure)
+
+
+def _at_once(op: Write) -> bool:
+    """Tell whether one call of the adapter does all of a write, so that its token speaks for the whole."""
+    able = op.model.capabilities
+    if able.literals is Literals.NATIVE:
+        return True
+    if isinstance(op, Create):
+        return len(op.records) <= able.create_batch and (op.upsert is None or able.upserts)
+    return able.write_by is WriteBy.FILTER
 
 
 def _in_progress() -> Conflict:

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from bridge_core.errors import BadValue, BridgeError, Conflict, Outcome, Refused, Saturated, Unavailable
 from bridge_core.operations import Written
+from bridge_core.schema import Literals
 from bridge_core.store import owners
 from bridge_core.store.engine import Store, open_store
 from bridge_core.store.idempotency import KEPT, StoreMemory
+from bridge_core.store.tables import IDEMPOTENCY
 from tests.layers.bank import (
     ABLE,
     ADA,
@@ -325,6 +328,51 @@ async def test_a_lost_answer_stays_unknown_where_nobody_can_tell(memory: StoreMe
 
     assert codes == [("PGRST000", Outcome.UNKNOWN), ("BRG409U", Outcome.UNKNOWN)]
     assert len(bank.payments) == 1
+
+
+async def test_a_try_that_was_repeated_is_judged_by_its_last_transaction(store: Store, dead: str) -> None:
+    bank = Ledgered()
+    await killed(bank, store, dead, "committed")
+    async with store.writing() as connection:
+        await connection.execute(update(IDEMPOTENCY).values(tokens=["tx9", "tx0"]))
+    bank.outcomes["tx9"] = Outcome.NOT_APPLIED
+
+    assert (await pay(bridge_over(bank, StoreMemory(store)))).replayed
+    assert len(bank.payments) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ({"tx0": Outcome.APPLIED}, "BRG409U"),  # the second half may never have been sent
+        ({"tx0": Outcome.APPLIED, "tx1": Outcome.APPLIED}, "BRG409U"),
+        ({"tx0": Outcome.APPLIED, "tx1": Outcome.NOT_APPLIED}, "BRG409U"),
+        ({"tx0": Outcome.NOT_APPLIED, "tx1": None}, "BRG409"),
+        ({"tx0": Outcome.NOT_APPLIED, "tx1": Outcome.NOT_APPLIED}, ""),
+    ],
+)
+async def test_a_write_in_several_calls_is_not_taken_for_whole(
+    store: Store, dead: str, outcomes: dict[str, Outcome | None], code: str
+) -> None:
+    able = replace(ABLE, literals=Literals.TYPED, create_batch=1)
+    model = replace(PAYMENTS, capabilities=able)
+    two = replace(payment(model=model), records=[{"amount": 1}, {"amount": 2}])
+    bank, memory = Ledgered(model), StoreMemory(store)
+    memory._process = dead
+    bank.faults["before"] = Killed()
+    with pytest.raises(Killed):
+        await pay(bridge_over(bank, memory, model), two)
+    async with store.writing() as connection:
+        await connection.execute(update(IDEMPOTENCY).values(tokens=list(outcomes), answer=b""))
+    bank.outcomes = dict(outcomes)
+
+    if code:
+        with pytest.raises(Conflict) as caught:
+            await pay(bridge_over(bank, StoreMemory(store), model), two)
+        assert caught.value.code == code
+    else:
+        assert (await pay(bridge_over(bank, StoreMemory(store), model), two)).affected == 2
+    assert len(bank.payments) == (0 if code else 2)
 
 
 async def test_a_caller_who_leaves_in_the_middle_finds_out_later(memory: StoreMemory) -> None:
