@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bridge_core import planner
+from bridge_core import relate
 from bridge_core.adapter import Adapter
 from bridge_core.call import Call, Handler, begin
 from bridge_core.deadlines import Deadlines
 from bridge_core.errors import BridgeError, DeadlineExceeded, Outcome, UnknownName
 from bridge_core.operations import Answer, Read
 from bridge_core.planner import Limits
+from bridge_core.relate import Source
 from bridge_core.schema import Model
 
 
@@ -34,11 +35,11 @@ def router(served: Callable[[], Mapping[str, Served]]) -> Handler:
 
     async def handle(call: Call) -> Answer:
         operation = call.operation
-        resource = _resource(served(), operation.model.resource)
+        present = served()
         begin(call)
         try:
             with deadlines.within(call.deadline):
-                return await planner.perform(_adapter(resource), operation, resource.limits)
+                return await relate.perform(operation, lambda name: _source(present, name))
         except TimeoutError as cause:
             outcome = Outcome.NOT_APPLIED if isinstance(operation, Read) else Outcome.UNKNOWN
             raise DeadlineExceeded("the time of the request is used up", outcome=outcome) from cause
@@ -46,16 +47,12 @@ def router(served: Callable[[], Mapping[str, Served]]) -> Handler:
     return handle
 
 
-def _resource(served: Mapping[str, Served], name: str) -> Served:
+def _source(served: Mapping[str, Served], name: str) -> Source:
     found = served.get(name)
     if found is None:
         raise UnknownName(f"there is no resource {name!r}")
-    return found
-
-
-def _adapter(resource: Served) -> Adapter:
-    adapter = resource.upstream or resource.adapter
+    adapter = found.upstream or found.adapter
     if adapter is not None:
-        return adapter
-    assert resource.failure is not None  # a resource has an adapter or a reason why not
-    raise resource.failure
+        return Source(adapter, found.limits)
+    assert found.failure is not None  # a resource has an adapter or a reason why not
+    raise found.failure

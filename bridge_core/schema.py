@@ -84,6 +84,7 @@ class Junction:
     far: tuple[str, ...]  # its fields that refer to the other side
     near_constraint: str = ""
     far_constraint: str = ""
+    resource: str = ""  # empty: that of the model on our side
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,8 @@ class Capabilities:
     selects: bool = False  # returns exactly the columns asked for, with paths, casts and aliases
     encodes: bool = False  # can hand out JSON bytes
     streams: bool = False  # can hand out a large read piece by piece
+    embeds: bool = False  # answers a read together with what is nested in it, where all of it is its own
+    aggregates: bool = False  # counts, sums and groups
     key_batch: int = 0  # records per look-up by key
     create_batch: int = 0
     update_batch: int = 0

@@ -28,6 +28,8 @@ FLOORS = (  # from the ground up; rooms of one floor do not import each other
     {"arrange"},
     {"planning"},
     {"planner"},
+    {"relating"},
+    {"relate"},
     {"router"},
     {"bridge"},
     {"store"},

@@ -21,6 +21,8 @@ def must_be_declared(model: Model, op: Read) -> None:
     assert able.selects or not op.select, "a choice of fields"
     assert able.encodes or not op.encoded, "JSON"
     assert op.max_scan is None, "a bound for the core"
+    assert able.embeds or not op.embeds, "related records"
+    assert able.aggregates or not any(column.aggregate for column in op.select), "an aggregate"
 
 
 def must_be_declared_write(model: Model, op: Create | Update | Delete) -> None:
@@ -37,6 +39,7 @@ def must_be_declared_write(model: Model, op: Create | Update | Delete) -> None:
     assert not options.encoded or (able.encodes and able.returns), "JSON"
     assert not options.order or able.sort_terms is None, "an order"
     assert able.atomic or (options.affected == ANY_NUMBER and not options.dry_run), "a write to be undone"
+    assert able.embeds or not options.embeds, "related records"
     assert options.etags is None or able.precondition is Precondition.ETAG, "a version"
 
 

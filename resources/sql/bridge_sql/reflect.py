@@ -46,11 +46,12 @@ class _Dialect:
     literals: Literals
     qualified: bool = True  # relations are written with their schema
     returning: bool = True  # a write gives records back by itself; else they are read again by their key
+    levels: bool = False  # one statement nests, and aggregates, on every level
 
 
 _DIALECTS: Final[Mapping[str, _Dialect]] = MappingProxyType(
     {
-        "postgresql": _Dialect(pg_catalogue.survey, Literals.NATIVE),
+        "postgresql": _Dialect(pg_catalogue.survey, Literals.NATIVE, levels=True),
         "sqlite": _Dialect(sqlite_catalogue.survey, Literals.TYPED, qualified=False),
         "mysql": _Dialect(mysql_catalogue.survey, Literals.TYPED, returning=False),
         "mariadb": _Dialect(mysql_catalogue.survey, Literals.TYPED, returning=False),
@@ -120,6 +121,8 @@ def _capabilities(found: Found, dialect: _Dialect) -> Capabilities:
         selects=True,
         encodes=True,
         streams=True,
+        embeds=dialect.levels,
+        aggregates=dialect.levels,
         key_batch=1_000 if found.key else 0,
         create_batch=batch(writes.create),
         update_batch=batch(writes.update),

@@ -1,6 +1,7 @@
 """Related records of a real PostgreSQL over the wire: nested, spread, grouped, filtered by, and hidden by policy."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from bridge_core.grammar import filter_of
 from bridge_core.operations import Verb
 from bridge_core.policy import Policy, Rule
 from bridge_core.router import Served
+from bridge_core.schema import Model
 from bridge_core.surfaces.rest import RestApp, RestSettings
 from tests.support.postgres import PostgresServer
 
@@ -53,11 +55,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module")
-async def client(postgres: PostgresServer) -> AsyncIterator[httpx.AsyncClient]:
+def _unable(model: Model) -> Model:
+    """Return a model whose related records, and groups, are the core's to make."""
+    return replace(model, capabilities=replace(model.capabilities, embeds=False, aggregates=False))
+
+
+@pytest.fixture(scope="module", params=["in one statement", "by the core"])
+async def client(postgres: PostgresServer, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
     settings = PostgresSettings(url=SecretStr(postgres.database(SCHEMA)))
     adapter = await connect_postgresql(settings, None)  # type: ignore[arg-type]  # the context is not used
-    served = Served("db", adapter, await described("db", adapter))
+    models = await described("db", adapter)
+    if request.param == "by the core":
+        models = {name: _unable(model) for name, model in models.items()}
+    served = Served("db", adapter, models)
     bridge = Bridge([served], Policy(RULES))
 
     def who(authorization: str | None, apikey: str | None) -> Principal:
