@@ -7,7 +7,7 @@ from typing import Final
 from bridge_core.errors import BridgeError
 from bridge_core.testing.bench import Bench, Broken, Inapplicable, opened
 from bridge_core.testing.check import Check
-from bridge_core.testing.levels import description, faults, filters, manners, records, values, writes
+from bridge_core.testing.levels import description, faults, filters, manners, records, values, witnesses, writes
 from bridge_core.testing.subject import Subject
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -16,6 +16,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *filters.CHECKS,
     *values.CHECKS,
     *writes.CHECKS,
+    *witnesses.CHECKS,
     *faults.CHECKS,
     *manners.CHECKS,
 )

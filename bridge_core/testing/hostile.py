@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from bridge_core.adapter import Adapter
-from bridge_core.errors import BridgeError, Conflict, Rejected
+from bridge_core.errors import BridgeError, Conflict, Outcome, Rejected
 from bridge_core.evaluate import matches
 from bridge_core.operations import Create, Delete, Key, Page, Read, Record, Update, Write, Written, page_of
 from bridge_core.query import Condition, Op, Path, Slice, both
 from bridge_core.schema import Model
 from bridge_core.testing.lies import ANSWERED, ASKED, DESCRIBED, SENT, SORTED, VALUES, WRITTEN, Lie, in_order, whole
 
+SECRET: Final = "correct-horse"  # noqa: S105 - it opens nothing
 _HOLD: Final = 0.3  # seconds
 _TAKES: Final = 10  # records in a batch, where fewer are taken than declared
 
@@ -24,13 +25,13 @@ class Hostile:
     It asks its inner adapter for what it should not, and answers what was not asked.
     """
 
-    def __init__(self, inner: Adapter, lie: Lie | None, secret: str = "") -> None:
+    def __init__(self, inner: Adapter, lie: Lie | None) -> None:
         self._inner = inner
         self._lie = lie
         self._turn = False
         self._asked: Read | None = None
         self._left: list[asyncio.Task[None]] = []
-        self.note = secret if lie is Lie.SHOWS_SECRETS else ""
+        self.note = SECRET if lie is Lie.SHOWS_SECRETS else ""
 
     async def describe(self) -> Sequence[Model]:
         """Describe."""
@@ -174,3 +175,32 @@ class Hostile:
 
     def _filter(self, model: Model, key: Key) -> Condition:
         return Condition(Path(model.key[0]), Op.EQ, key[0])
+
+
+class HostileNotary(Hostile):
+    """A liar whose backend can tell what became of a write: it tries each one before it is final."""
+
+    def __init__(self, inner: Adapter, lie: Lie | None) -> None:
+        super().__init__(inner, lie)
+        self._outcomes: dict[str, Outcome] = {}
+
+    async def outcome_of(self, token: str, /) -> Outcome | None:
+        """Return what became of a write."""
+        return self._outcomes.get(token)
+
+    async def create(self, op: Create, /) -> Written:
+        """Create, if the witness lets it be."""
+        witness, plain = op.options.witness, replace(op, options=replace(op.options, witness=None))
+        if witness is None or self._lie is Lie.NO_WITNESS:
+            return await super().create(plain)
+        token = str(len(self._outcomes))
+        self._outcomes[token] = Outcome.NOT_APPLIED
+        tried = await super().create(replace(plain, options=replace(plain.options, dry_run=True)))
+        try:
+            await witness(token, tried)
+        except BridgeError:
+            if self._lie is Lie.DEAF:
+                await super().create(plain)
+            raise
+        self._outcomes[token] = Outcome.APPLIED
+        return await super().create(plain)

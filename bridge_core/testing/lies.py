@@ -85,6 +85,8 @@ class Lie(Enum):
     UPSERT_DOUBLES = "adds a record where it should merge"
     NO_VERSIONS = "declares versions and looks at none"
     NO_REPLAY = "declares creates applied once, and applies them twice"
+    NO_WITNESS = "tells no witness of a write"
+    DEAF = "applies what its witness refused"
     SWALLOWS = "turns a failure into an empty answer"
     SHORT_LIST = "turns a failure of a later page into the end of the list"
     SWALLOWS_WRITES = "says applied when the backend failed"

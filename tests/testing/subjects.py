@@ -13,6 +13,7 @@ from bridge_core.errors import Unavailable
 from bridge_core.operations import Create, Delete, Page, Read, Record, Update, Written
 from bridge_core.schema import Field, FieldType, Model
 from bridge_core.testing.conformance import Subject
+from bridge_core.testing.hostile import SECRET
 from bridge_core.testing.memory import MemoryAdapter, Weakness, able
 
 THINGS = Model(
@@ -138,7 +139,7 @@ def subject(
         return wrapped(Exposed(MemoryAdapter(described, records), weather))
 
     plugin = Plugin("memory", MemorySettings, connect)
-    settings = {"name": "x", "password": "correct-horse"}
+    settings = {"name": "x", "password": SECRET}
     return Subject(plugin, settings, records=records, failing=weather.failing, **more)
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bridge_core.testing.examine import CHECKS, examined
-from bridge_core.testing.hostile import Hostile
-from bridge_core.testing.lies import Lie
+from bridge_core.testing.hostile import Hostile, HostileNotary
+from bridge_core.testing.lies import DESCRIBED, Lie
 from bridge_core.testing.memory import Weakness
 from tests.testing.subjects import subject
 
@@ -68,6 +68,8 @@ CAUGHT_BY = {
     Lie.UPSERT_DOUBLES: "L4-an-upsert-merges-or-ignores",
     Lie.NO_VERSIONS: "L4-a-wrong-version-is-not-overwritten",
     Lie.NO_REPLAY: "L4-a-repeated-create-is-applied-once",
+    Lie.NO_WITNESS: "L4-a-witness-hears-of-a-write-first",
+    Lie.DEAF: "L4-a-witness-can-stop-a-write",
     Lie.SWALLOWS: "L5-a-failing-backend-is-an-error",
     Lie.SHORT_LIST: "L5-a-failure-later-on-is-no-short-list",
     Lie.SWALLOWS_WRITES: "L5-a-write-to-a-failing-backend-tells-its-outcome",
@@ -90,8 +92,11 @@ BACKEND = {  # lies that only a backend can tell that is weak in this way
 async def test_a_lie_is_caught_by_the_check_that_is_meant_for_it(lie: Lie) -> None:
     check = BY_ID[CAUGHT_BY[lie]]
     weaknesses = BACKEND.get(lie, ())
-    honest = subject(weaknesses, lambda adapter: Hostile(adapter, None))
-    liar = subject(weaknesses, lambda adapter: Hostile(adapter, lie, secret="correct-horse"))
+    kind = HostileNotary if lie in (Lie.NO_WITNESS, Lie.DEAF) else Hostile
+    honest = subject(weaknesses, lambda adapter: kind(adapter, None))
+    liar = subject(weaknesses, lambda adapter: kind(adapter, lie))
 
-    assert not (await examined(check, honest)).broken
+    verdict = await examined(check, honest)
+    assert verdict.ran or lie in DESCRIBED  # what is declared falsely, an honest adapter does not declare
+    assert not verdict.broken
     assert (await examined(check, liar)).broken, f"{lie.value}: nobody notices"

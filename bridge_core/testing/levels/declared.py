@@ -1,5 +1,6 @@
 """What a check needs a model to declare: each function names what is missing, or nothing."""
 
+from bridge_core.adapter import Transactions
 from bridge_core.query import Op
 from bridge_core.schema import Boolean, Field, Model, Paging, Precondition, WriteBy
 from bridge_core.testing.bench import Bench
@@ -148,6 +149,11 @@ def etags(bench: Bench, model: Model) -> str:
 def replays(bench: Bench, model: Model) -> str:
     """Need creates that are applied once per idempotency key."""
     return "" if model.capabilities.idempotent_create else "creates applied once per key (idempotent_create)"
+
+
+def transactions(bench: Bench, model: Model) -> str:
+    """Need an adapter that can tell what became of a write."""
+    return "" if isinstance(bench.adapter, Transactions) else "outcomes of writes (Transactions)"
 
 
 def faults(bench: Bench, model: Model) -> str:
