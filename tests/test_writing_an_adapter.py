@@ -44,7 +44,7 @@ def test_the_adapter_of_the_page_keeps_its_promises(tmp_path: Path) -> None:
 
     assert "L1 records: 5 held" in said
     assert "L2 filters: 5 held" in said
-    assert "L4 writes: 19 not run" in said
+    assert "L4 writes: 20 not run" in said
     assert "L5 faults: 4 held" in said
 
 

@@ -23,7 +23,7 @@ from bridge_core.operations import (
     page_of,
 )
 from bridge_core.query import EVERYTHING, After, And, Condition, Filter, Is, Not, Nulls, Op, Or, Slice, conditions
-from bridge_core.schema import Field, Model, Precondition, Rule, RuleKind, Term
+from bridge_core.schema import Field, Model, Rule, RuleKind, Term
 
 
 class Lie(Enum):
@@ -84,6 +84,7 @@ class Lie(Enum):
     MERGES = "merges where it should ignore"
     UPSERT_DOUBLES = "adds a record where it should merge"
     NO_VERSIONS = "declares versions and looks at none"
+    SAME_VERSION = "gives every record the same version, for ever"
     NO_REPLAY = "declares creates applied once, and applies them twice"
     NO_WITNESS = "tells no witness of a write"
     DEAF = "applies what its witness refused"
@@ -223,6 +224,7 @@ ANSWERED: Final[Mapping[Lie, Answered]] = MappingProxyType(
         Lie.DISTINCT: _on_records(_distinct),
         Lie.FALSE_TOTAL: lambda op, page: replace(page, total=None if page.total is None else page.rows),
         Lie.FLOAT_JSON: _float_json,
+        Lie.SAME_VERSION: lambda op, page: replace(page, etags=["1"] * (page.rows or 0) if op.versions else None),
     }
 )
 """What the adapter makes of its backend's answer."""
@@ -277,7 +279,6 @@ DESCRIBED: Final[Mapping[Lie, Callable[[Model], Model]]] = MappingProxyType(
         Lie.NO_DATA: lambda model: replace(model, fields=tuple(_listed(each) for each in model.fields)),
         Lie.NO_SUCH_KEY: lambda model: replace(model, key=("nothing",)),
         Lie.BAD_RULE: _with(rules=(Rule(RuleKind.FORBID_TOGETHER, (Term("nothing"), Term("id"))),)),
-        Lie.NO_VERSIONS: _with(precondition=Precondition.ETAG),
         Lie.NO_REPLAY: _with(idempotent_create=True),
     }
 )
@@ -326,6 +327,7 @@ SENT: Final[Mapping[Lie, Callable[[Write], Write]]] = MappingProxyType(
         Lie.WET_RUN: lambda op: _options(op, dry_run=False),
         Lie.GIVES_ALL: lambda op: op if op.options.returning is None else _options(op, returning=()),
         Lie.NO_VERSIONS: lambda op: _options(op, etags=None),
+        Lie.SAME_VERSION: lambda op: _options(op, etags=None),
         Lie.MERGES: _merging,
         Lie.UPSERT_DOUBLES: _doubling,
         Lie.HALF_A_BATCH: lambda op: replace(op, records=op.records[:10]) if isinstance(op, Create) else op,

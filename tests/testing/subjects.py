@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from bridge_core.adapter import Adapter, AdapterContext, Plugin
 from bridge_core.errors import Unavailable
 from bridge_core.operations import Create, Delete, Page, Read, Record, Update, Written
-from bridge_core.schema import Field, FieldType, Model
+from bridge_core.schema import Field, FieldType, Model, Precondition
 from bridge_core.testing.conformance import Subject
 from bridge_core.testing.hostile import SECRET
 from bridge_core.testing.memory import MemoryAdapter, Weakness, able
@@ -70,7 +71,7 @@ def places() -> list[Record]:
 
 def models(weaknesses: Iterable[Weakness] = ()) -> list[Model]:
     """Return both models, without some abilities."""
-    return [able(each, weaknesses) for each in (THINGS, PLACES)]
+    return [_versioned(able(each, weaknesses)) for each in (THINGS, PLACES)]
 
 
 class Weather:
@@ -141,6 +142,10 @@ def subject(
     plugin = Plugin("memory", MemorySettings, connect)
     settings = {"name": "x", "password": SECRET}
     return Subject(plugin, settings, records=records, failing=weather.failing, **more)
+
+
+def _versioned(model: Model) -> Model:
+    return replace(model, capabilities=replace(model.capabilities, precondition=Precondition.ETAG))
 
 
 def _thing(number: int) -> Record:

@@ -67,6 +67,7 @@ CAUGHT_BY = {
     Lie.MERGES: "L4-an-upsert-merges-or-ignores",
     Lie.UPSERT_DOUBLES: "L4-an-upsert-merges-or-ignores",
     Lie.NO_VERSIONS: "L4-a-wrong-version-is-not-overwritten",
+    Lie.SAME_VERSION: "L4-a-version-changes-with-its-record",
     Lie.NO_REPLAY: "L4-a-repeated-create-is-applied-once",
     Lie.NO_WITNESS: "L4-a-witness-hears-of-a-write-first",
     Lie.DEAF: "L4-a-witness-can-stop-a-write",

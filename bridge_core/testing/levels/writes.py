@@ -1,10 +1,9 @@
 """Level 4: a write does what it says, to these records alone, and says what became of it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bridge_core.errors import BridgeError, Outcome, PreconditionFailed, Rejected
+from bridge_core.errors import BridgeError, Outcome, PreconditionFailed
 from bridge_core.operations import (
     Affected,
     Create,
@@ -14,15 +13,29 @@ from bridge_core.operations import (
     Update,
     Upsert,
     WriteOptions,
-    Written,
 )
-from bridge_core.query import Column, Filter, Path
+from bridge_core.query import Column, Path
 from bridge_core.schema import Model
-from bridge_core.testing.bench import Bench, Inapplicable, difference, identity, key_of, must, shown
+from bridge_core.testing.bench import Bench, Inapplicable, identity, key_of, must
 from bridge_core.testing.check import on_models
 from bridge_core.testing.levels import declared
+from bridge_core.testing.levels.judging import (
+    creation,
+    exactly_added,
+    gone_record,
+    must_be_applied,
+    must_give,
+    must_have,
+    must_refuse,
+    must_stand,
+    others_unchanged,
+    scopes_outside,
+    to_change,
+    to_delete,
+    twin,
+    versions_now,
+)
 from bridge_core.testing.levels.news import (
-    PLAIN,
     added_by,
     changed_value,
     deletes_of,
@@ -40,17 +53,17 @@ async def a_new_record_is_there(bench: Bench, model: Model) -> None:
     """A created record is there afterwards, with every value that was sent; the others are as they were."""
     before = await bench.everything(model)
     (record,) = new_records(bench, model, 1)
-    written = await bench.write(_create(model, [record]))
-    _must_be_applied(model, written, 1)
+    written = await bench.write(creation(model, [record]))
+    must_be_applied(model, written, 1)
     must(written.inserted == 1, f"{model.name}: one record was created, {written.inserted} are said to be new")
-    (there,) = await _exactly(bench, model, before, 1)
-    _must_have(model, there, record)
+    (there,) = await exactly_added(bench, model, before, 1)
+    must_have(model, there, record)
     for key in written.keys:
         must(
             key_of(model, key) == key_of(model, there),
             f"{model.name}: the key is said to be {key}, it is {key_of(model, there)}",
         )
-    await _others_unchanged(bench, model, before)
+    await others_unchanged(bench, model, before)
     await removed_again(bench, model, [there])
 
 
@@ -58,78 +71,78 @@ async def a_batch_is_there_once(bench: Bench, model: Model) -> None:
     """Of a batch of the declared size every record is there afterwards, once."""
     before = await bench.everything(model)
     size = min(model.capabilities.create_batch, _BATCH)
-    written = await bench.write(_create(model, new_records(bench, model, size)))
-    _must_be_applied(model, written, size)
-    added = await _exactly(bench, model, before, size)
+    written = await bench.write(creation(model, new_records(bench, model, size)))
+    must_be_applied(model, written, size)
+    added = await exactly_added(bench, model, before, size)
     await removed_again(bench, model, added)
 
 
 async def an_update_changes_these_alone(bench: Bench, model: Model) -> None:
     """An update sets these fields of these records, and nothing else anywhere."""
-    before, chosen, values = await _to_change(bench, model)
+    before, chosen, values = await to_change(bench, model)
     op = update_of(model, chosen, values)
     if op is None:
         raise Inapplicable("no declared filter on the key selects single records")
-    _must_be_applied(model, await bench.write(op), len(chosen))
+    must_be_applied(model, await bench.write(op), len(chosen))
     after = await bench.everything(model)
     expected = [{**each, **values} if each in chosen else each for each in before]
-    _must_be(model, after, expected, "an update")
+    must_stand(model, after, expected, "an update")
 
 
 async def a_delete_removes_these_alone(bench: Bench, model: Model) -> None:
     """A delete removes these records, and no other."""
-    before, chosen = await _to_delete(bench, model)
+    before, chosen = await to_delete(bench, model)
     for op in deletes_of(model, chosen):
         await bench.write(op)
-    _must_be(model, await bench.everything(model), [each for each in before if each not in chosen], "a delete")
+    must_stand(model, await bench.everything(model), [each for each in before if each not in chosen], "a delete")
 
 
 async def what_does_not_match_is_not_written(bench: Bench, model: Model) -> None:
     """A write that matches nothing succeeds, affects nothing, and changes nothing."""
     before = await bench.everything(model)
-    gone = await _gone_record(bench, model)
+    gone = await gone_record(bench, model)
     values = changed_value(model, gone) if gone else {}
     op = update_of(model, [gone], values) if gone and values else None
     if op is None:
         raise Inapplicable("there is no record that can be made and removed again")
-    _must_be_applied(model, await bench.write(op), 0)
-    _must_be(model, await bench.everything(model), before, "an update of nothing")
+    must_be_applied(model, await bench.write(op), 0)
+    must_stand(model, await bench.everything(model), before, "an update of nothing")
 
 
 async def scope_limits_an_update(bench: Bench, model: Model) -> None:
     """A record outside of scope is not updated, though it matches the filter."""
-    before, chosen, values = await _to_change(bench, model)
-    for scope in _scopes(model, before, chosen):
+    before, chosen, values = await to_change(bench, model)
+    for scope in scopes_outside(model, before, chosen):
         op = update_of(model, chosen, values, scope=scope)
         if op is None:
             raise Inapplicable("no declared filter on the key selects single records")
-        _must_be_applied(model, await bench.write(op), 0)
-        _must_be(model, await bench.everything(model), before, "an update outside of scope")
+        must_be_applied(model, await bench.write(op), 0)
+        must_stand(model, await bench.everything(model), before, "an update outside of scope")
 
 
 async def scope_limits_a_delete(bench: Bench, model: Model) -> None:
     """A record outside of scope is not deleted, though it matches the filter."""
-    before, chosen, _ = await _to_change(bench, model)
-    for scope in _scopes(model, before, chosen):
+    before, chosen, _ = await to_change(bench, model)
+    for scope in scopes_outside(model, before, chosen):
         for op in deletes_of(model, chosen):
-            _must_be_applied(model, await bench.write(replace(op, scope=scope)), 0)
-        _must_be(model, await bench.everything(model), before, "a delete outside of scope")
+            must_be_applied(model, await bench.write(replace(op, scope=scope)), 0)
+        must_stand(model, await bench.everything(model), before, "a delete outside of scope")
 
 
 async def written_records_are_given_back(bench: Bench, model: Model) -> None:
     """A write that is asked for its records gives back exactly those, as they stand afterwards."""
     before = await bench.everything(model)
-    written = await bench.write(_create(model, new_records(bench, model, 1), _WANTED))
-    added = await _exactly(bench, model, before, 1)
-    _must_give(model, written, added, "create")
+    written = await bench.write(creation(model, new_records(bench, model, 1), _WANTED))
+    added = await exactly_added(bench, model, before, 1)
+    must_give(model, written, added, "create")
     values = changed_value(model, added[0]) if not declared.updates(bench, model) else {}
     op = update_of(model, added, values, _WANTED) if values else None
     if op is not None:
         written = await bench.write(op)
         added = [{**added[0], **values}]
-        _must_give(model, written, added, "update")
+        must_give(model, written, added, "update")
     for delete in deletes_of(model, added, _WANTED) if model.key and model.capabilities.delete_batch else ():
-        _must_give(model, await bench.write(delete), added, "delete")
+        must_give(model, await bench.write(delete), added, "delete")
 
 
 async def chosen_columns_are_given_back(bench: Bench, model: Model) -> None:
@@ -137,7 +150,7 @@ async def chosen_columns_are_given_back(bench: Bench, model: Model) -> None:
     before = await bench.everything(model)
     name = model.readable[0].name
     options = WriteOptions(returning=(Column(Path(name)),))
-    written = await bench.write(_create(model, new_records(bench, model, 1), options))
+    written = await bench.write(creation(model, new_records(bench, model, 1), options))
     added = await added_by(bench, model, before)
     await removed_again(bench, model, added)
     given = [tuple(record) for record in (written.page.records if written.page else ())]
@@ -146,7 +159,7 @@ async def chosen_columns_are_given_back(bench: Bench, model: Model) -> None:
 
 async def bounds_on_affected_records_hold(bench: Bench, model: Model) -> None:
     """A write that would touch more or fewer records than it may is not applied, and says so."""
-    before, chosen, values = await _to_change(bench, model, how_many=2)
+    before, chosen, values = await to_change(bench, model, how_many=2)
     if len(chosen) < 2 or picking(model, chosen) is None:
         raise Inapplicable("no declared filter on the key selects two records")
     for bounds in (Affected(most=1), Affected(least=3)):
@@ -155,36 +168,36 @@ async def bounds_on_affected_records_hold(bench: Bench, model: Model) -> None:
         ops += deletes_of(model, chosen, options) if model.capabilities.delete_batch else []
         for op in ops:
             if op is not None:
-                await _must_refuse(bench, op, f"two records matched, {bounds.least} to {bounds.most} were allowed")
-                _must_be(model, await bench.everything(model), before, "a refused write")
+                await must_refuse(bench, op, f"two records matched, {bounds.least} to {bounds.most} were allowed")
+                must_stand(model, await bench.everything(model), before, "a refused write")
 
 
 async def a_key_is_given_once(bench: Bench, model: Model) -> None:
     """A record whose key is there already is refused, and the one that is there stays as it was."""
     before = await bench.everything(model)
-    record = _twin(bench, model, before)
-    await _must_refuse(bench, _create(model, [record]), f"the key {key_of(model, record)} is there already")
-    _must_be(model, await bench.everything(model), before, "a refused create")
+    record = twin(bench, model, before)
+    await must_refuse(bench, creation(model, [record]), f"the key {key_of(model, record)} is there already")
+    must_stand(model, await bench.everything(model), before, "a refused create")
 
 
 async def an_atomic_batch_is_whole_or_nothing(bench: Bench, model: Model) -> None:
     """Of a batch with one record that cannot be, none is created."""
     before = await bench.everything(model)
-    batch = [*new_records(bench, model, 1), _twin(bench, model, before), *new_records(bench, model, 1)]
-    await _must_refuse(bench, _create(model, batch[: model.capabilities.create_batch]), "one key is there already")
-    _must_be(model, await bench.everything(model), before, "a refused batch")
+    batch = [*new_records(bench, model, 1), twin(bench, model, before), *new_records(bench, model, 1)]
+    await must_refuse(bench, creation(model, batch[: model.capabilities.create_batch]), "one key is there already")
+    must_stand(model, await bench.everything(model), before, "a refused batch")
 
 
 async def a_partial_batch_says_what_failed(bench: Bench, model: Model) -> None:
     """Of a batch with one record that cannot be, exactly those are created that are said to be."""
     before = await bench.everything(model)
-    batch = [*new_records(bench, model, 1), _twin(bench, model, before), *new_records(bench, model, 1)]
+    batch = [*new_records(bench, model, 1), twin(bench, model, before), *new_records(bench, model, 1)]
     batch = batch[: model.capabilities.create_batch]
     try:
-        written = await bench.write(_create(model, batch))
+        written = await bench.write(creation(model, batch))
     except BridgeError as error:
         if error.outcome is Outcome.NOT_APPLIED:
-            _must_be(model, await bench.everything(model), before, "a refused batch")
+            must_stand(model, await bench.everything(model), before, "a refused batch")
         await removed_again(bench, model, await added_by(bench, model, before))
         return
     failed = set(written.failures or ())
@@ -194,168 +207,78 @@ async def a_partial_batch_says_what_failed(bench: Bench, model: Model) -> None:
         len(added) == len(batch) - len(failed) == written.affected,
         f"{model.name}: {len(added)} were created, {written.affected} said",
     )
-    await _others_unchanged(bench, model, before)
+    await others_unchanged(bench, model, before)
     await removed_again(bench, model, added)
 
 
 async def a_dry_run_leaves_nothing(bench: Bench, model: Model) -> None:
     """A write that is only tried answers as if, and changes nothing."""
     before = await bench.everything(model)
-    written = await bench.write(_create(model, new_records(bench, model, 1), WriteOptions(dry_run=True)))
+    written = await bench.write(creation(model, new_records(bench, model, 1), WriteOptions(dry_run=True)))
     must(written.affected == 1, f"{model.name}: a tried create affects {written.affected} records")
-    _must_be(model, await bench.everything(model), before, "a dry run")
+    must_stand(model, await bench.everything(model), before, "a dry run")
 
 
 async def an_upsert_merges_or_ignores(bench: Bench, model: Model) -> None:
     """An upsert adds what is new; what is there is merged or left, as asked, and never doubled."""
     before = await bench.everything(model)
-    there, (new,) = _twin(bench, model, before), new_records(bench, model, 1)
+    there, (new,) = twin(bench, model, before), new_records(bench, model, 1)
     old = next(each for each in before if identity(model, each) == identity(model, there))
     values = changed_value(model, old)
     columns = tuple(dict.fromkeys((*new, *values)))
     records: list[Record] = [{**{name: old.get(name) for name in columns}, **values}, {**values, **new}]
     await bench.write(Create(model, records[:1], columns, upsert=Upsert(Resolution.IGNORE, model.key)))
-    _must_be(model, await bench.everything(model), before, "an upsert that ignores")
+    must_stand(model, await bench.everything(model), before, "an upsert that ignores")
     written = await bench.write(Create(model, records, columns, upsert=Upsert(Resolution.MERGE, model.key)))
     must(written.inserted == 1, f"{model.name}: one record of an upsert is new, {written.inserted} are said to be")
-    added = await _exactly(bench, model, before, 1)
+    added = await exactly_added(bench, model, before, 1)
     merged = [{**each, **values} if each is old else each for each in before]
-    _must_be(model, [each for each in await bench.everything(model) if each not in added], merged, "an upsert")
+    must_stand(model, [each for each in await bench.everything(model) if each not in added], merged, "an upsert")
     await removed_again(bench, model, added)
 
 
 async def a_wrong_version_is_not_overwritten(bench: Bench, model: Model) -> None:
     """A write that names another version than the record has is refused as such, and changes nothing."""
-    before, chosen, values = await _to_change(bench, model)
+    before, chosen, values = await to_change(bench, model)
     op = update_of(model, chosen, values, WriteOptions(etags=('"no-such-version"',)))
     if op is None:
         raise Inapplicable("no declared filter on the key selects single records")
     try:
         await bench.write(op)
     except PreconditionFailed:
-        _must_be(model, await bench.everything(model), before, "a refused update")
+        must_stand(model, await bench.everything(model), before, "a refused update")
         return
     must(holds=False, otherwise=f"{model.name}: an update for another version of the record is applied")
+
+
+async def a_version_changes_with_its_record(bench: Bench, model: Model) -> None:
+    """A write for the version that a record has is applied once: it gives that record, and no other, a new version."""
+    before = await versions_now(bench, model)
+    everything, _, _ = await to_change(bench, model)
+    chosen = [each for each in everything if identity(model, each) in before][:1]
+    values = changed_value(model, chosen[0])
+    mine = identity(model, chosen[0])
+    op = update_of(model, chosen, values, WriteOptions(etags=(before[mine],)))
+    if op is None:
+        raise Inapplicable("no declared filter on the key selects single records")
+    must_be_applied(model, await bench.write(op), 1)
+    after = await versions_now(bench, model)
+    changed = [name for name, version in after.items() if before.get(name) != version]
+    must(changed == [mine], f"{model.name}: {mine} was updated, and the versions of {changed[:3]} changed")
+    try:
+        await bench.write(op)
+    except PreconditionFailed:
+        return
+    must(holds=False, otherwise=f"{model.name}: an update for a version that is gone is applied")
 
 
 async def a_repeated_create_is_applied_once(bench: Bench, model: Model) -> None:
     """A create that comes twice with the same idempotency key adds its records once."""
     before = await bench.everything(model)
-    op = _create(model, new_records(bench, model, 1), WriteOptions(key=f"conformance-{bench.numbers(1)[0]}"))
+    op = creation(model, new_records(bench, model, 1), WriteOptions(key=f"conformance-{bench.numbers(1)[0]}"))
     first, second = await bench.write(op), await bench.write(op)
     must(first.affected == second.affected == 1, f"{model.name}: the repetition affects {second.affected} records")
-    await removed_again(bench, model, await _exactly(bench, model, before, 1))
-
-
-def _create(model: Model, records: Sequence[Record], options: WriteOptions = PLAIN) -> Create:
-    return Create(model, records, tuple(records[0]), options=options)
-
-
-async def _to_change(
-    bench: Bench, model: Model, how_many: int = 1
-) -> tuple[list[Record], list[Record], dict[str, object]]:
-    before = await bench.everything(model)
-    chosen = before[-min(how_many, model.capabilities.update_batch) :]
-    values = changed_value(model, chosen[0]) if chosen else {}
-    if not values:
-        raise Inapplicable("there is no record, or no free field, to change")
-    return before, chosen, values
-
-
-async def _to_delete(bench: Bench, model: Model) -> tuple[list[Record], list[Record]]:
-    """Return all records and some that can go: new ones where they can be made, else one that is there."""
-    before = await bench.everything(model)
-    if declared.creates(bench, model):
-        return before, before[-1:]
-    await bench.write(_create(model, new_records(bench, model, 1)))
-    return await bench.everything(model), await added_by(bench, model, before)
-
-
-async def _gone_record(bench: Bench, model: Model) -> Record | None:
-    if declared.creates(bench, model) or declared.deletes(bench, model):
-        return None
-    before = await bench.everything(model)
-    await bench.write(_create(model, new_records(bench, model, 1)))
-    added = await added_by(bench, model, before)
-    await removed_again(bench, model, added)
-    return added[0]
-
-
-def _twin(bench: Bench, model: Model, before: Sequence[Record]) -> Record:
-    """Return a new record with the key of one that is there."""
-    if not before or any(not model.field(name).creatable for name in model.key):
-        raise Inapplicable("there is no record, or keys cannot be chosen")
-    (new,) = new_records(bench, model, 1)
-    return {**new, **{name: before[0].get(name) for name in model.key}}
-
-
-def _scopes(model: Model, before: Sequence[Record], chosen: Sequence[Record]) -> list[Filter]:
-    """Return declared filters that the chosen records are outside of."""
-    others = [each for each in before if each not in chosen]
-    found = [scope for each in others[:2] if (scope := picking(model, [each])) is not None]
-    if not found:
-        raise Inapplicable("there are no other records to make a scope of")
-    return found
-
-
-async def _exactly(bench: Bench, model: Model, before: Sequence[Record], how_many: int) -> list[Record]:
-    everything = await bench.everything(model)
-    added = await added_by(bench, model, before)
-    must(
-        len(added) == how_many == len(everything) - len(before),
-        f"{model.name}: {how_many} records were created, {len(everything) - len(before)} more are there",
-    )
-    return added
-
-
-async def _others_unchanged(bench: Bench, model: Model, before: Sequence[Record]) -> None:
-    there = {identity(model, each): shown(each) for each in await bench.everything(model)}
-    changed = [identity(model, each) for each in before if there.get(identity(model, each)) != shown(each)]
-    must(not changed, f"{model.name}: the write changed {', '.join(changed[:3])}")
-
-
-async def _must_refuse(bench: Bench, op: Create | Update | Delete, why: str) -> None:
-    try:
-        written = await bench.write(op)
-    except Rejected as error:
-        must(error.outcome is Outcome.NOT_APPLIED, f"{op.model.name}: refused, and yet the outcome is {error.outcome}")
-        return
-    must(holds=False, otherwise=f"{op.model.name}: {why}, and {written.affected} records are said to be written")
-
-
-def _must_be_applied(model: Model, written: Written, affected: int) -> None:
-    must(written.outcome is Outcome.APPLIED, f"{model.name}: the outcome is {written.outcome.value}")
-    must(written.affected == affected, f"{model.name}: {affected} records are concerned, {written.affected} said")
-    must(not written.failures, f"{model.name}: failures {written.failures}")
-
-
-def _must_be(model: Model, found: Sequence[Record], expected: Sequence[Record], what: str) -> None:
-    wrong = difference(model, found, expected)
-    must(not wrong, f"{model.name}: after {what} the model {wrong}")
-    there = {identity(model, each): each for each in found}
-    for each in expected:
-        other = there[identity(model, each)]
-        must(
-            shown(each) == shown(other), f"{model.name}: after {what} {shown(other)} stands where {shown(each)} should"
-        )
-
-
-def _must_have(model: Model, record: Record, sent: Record) -> None:
-    for name, value in sent.items():
-        if model.field(name).readable:
-            must(
-                repr(record.get(name)) == repr(value),
-                f"{model.name}.{name}: {value!r} was sent, {record.get(name)!r} is there",
-            )
-
-
-def _must_give(model: Model, written: Written, expected: Sequence[Record], verb: str) -> None:
-    must(written.page is not None, f"{model.name}: {verb} gives no records back")
-    given = [] if written.page is None else list(written.page.records)
-    must(
-        sorted(map(shown, given)) == sorted(map(shown, expected)),
-        f"{model.name}: {verb} gives {given} back, and there is {list(expected)}",
-    )
+    await removed_again(bench, model, await exactly_added(bench, model, before, 1))
 
 
 CHECKS: Final = (
@@ -375,5 +298,6 @@ CHECKS: Final = (
     on_models(4, a_dry_run_leaves_nothing, declared.creates, declared.atomic),
     on_models(4, an_upsert_merges_or_ignores, declared.upserts, declared.updates),
     on_models(4, a_wrong_version_is_not_overwritten, declared.updates, declared.etags),
+    on_models(4, a_version_changes_with_its_record, declared.updates, declared.etags),
     on_models(4, a_repeated_create_is_applied_once, declared.creates, declared.replays),
 )
