@@ -107,9 +107,12 @@ async def connect(settings: PoolSettings) -> Any:
 
 def translated(failure: BaseException, *, writing: bool) -> BridgeError:
     """Return what a failure of the driver means to the caller."""
-    if isinstance(failure, asyncpg.PostgresError) and failure.sqlstate:
+    state = failure.sqlstate if isinstance(failure, asyncpg.PostgresError) else None
+    if writing and state and state.startswith(_BROKE_OFF):
+        return lost(sent=True)
+    if isinstance(failure, asyncpg.PostgresError) and state:
         return from_sqlstate(
-            failure.sqlstate,
+            state,
             str(failure.args[0]) if failure.args else "",
             constraint=getattr(failure, "constraint_name", None),
             hint=getattr(failure, "hint", None),
@@ -119,6 +122,7 @@ def translated(failure: BaseException, *, writing: bool) -> BridgeError:
     return lost(sent=writing)
 
 
+_BROKE_OFF: Final = ("08", "40003")  # states, also of the driver's own: nobody heard whether it was committed
 _FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
