@@ -1,0 +1,1 @@
+"""A Stripe account as a resource of Bridge."""
