@@ -66,8 +66,11 @@ def _must_be_known(model: Model, unset: Iterable[str]) -> None:
     """Refuse where a rule depends on a value that the backend will choose; without a default it is none."""
     for name in sorted(unset):
         field = model.any_field(name)
-        if field.default is not None or field.generated:
-            raise Refused(
-                f"the value that the backend will give to {name!r} is not known, and a rule depends on it",
-                hint=f"send a value for {name!r}",
-            )
+        if field.default is None and not field.generated:
+            continue
+        if any(each.name == name for each in model.backstage):
+            raise Refused("a rule depends on a value that is hidden from you, and that the backend will choose")
+        raise Refused(
+            f"the value that the backend will give to {name!r} is not known, and a rule depends on it",
+            hint=f"send a value for {name!r}",
+        )

@@ -67,17 +67,16 @@ def must_evaluate(model: Model, where: Filter) -> None:
 
 
 def widened(model: Model, names: Iterable[str]) -> Model:
-    """Return the model with these fields readable, hidden ones too: for questions of the core's own."""
+    """Return the model with these fields readable, hidden ones too: for questions of the core's own.
+
+    Hidden ones stay backstage as well, so that nothing that is said to the caller names them.
+    """
     needed = {name for name in names if (field := model.by_name.get(name)) is None or not field.readable}
     if not needed:
         return model
     shown = tuple(replace(field, readable=True) if field.name in needed else field for field in model.fields)
     lifted = tuple(replace(field, readable=True) for field in model.backstage if field.name in needed)
-    return replace(
-        model,
-        fields=shown + lifted,
-        backstage=tuple(field for field in model.backstage if field.name not in needed),
-    )
+    return replace(model, fields=shown + lifted)
 
 
 def keys_filter(model: Model, keys: Sequence[Key]) -> Filter:

@@ -214,8 +214,10 @@ def too_much(plan: Plan) -> Refused:
 
 
 def _nearest(model: Model) -> str:
-    able = sorted(f"{field.name} ({', '.join(sorted(field.operators))})" for field in model.fields if field.operators)
-    sortable = [field.name for field in model.fields if field.sortable]
+    hidden = {field.name for field in model.backstage}
+    fields = [field for field in model.readable if field.name not in hidden]
+    able = sorted(f"{field.name} ({', '.join(sorted(field.operators))})" for field in fields if field.operators)
+    sortable = [field.name for field in fields if field.sortable]
     filters = f"filter by {'; '.join(able[:8])}" if able else "the backend filters by nothing"
     orders = f"; order by {', '.join(sortable[:8])}" if sortable and model.capabilities.sort_terms != 0 else ""
     return f"{filters}{orders}; or raise the bound with Prefer: max-scan=N, or ask without a count"

@@ -165,10 +165,12 @@ def _looseness(term: Filter) -> int:
 
 
 def _wanting(model: Model, left: Sequence[Filter]) -> str:
-    """Name what the backend cannot answer of a filter."""
+    """Name what the backend cannot answer of a filter; of a rule on hidden fields, only that there is one."""
+    hidden = {field.name for field in model.backstage}
     for term in left:
         if expressed(model, term) is None:
             for each in conditions(term):
                 if expressed(model, each) is None:
-                    return f"the filter {each.path.field}={each.op.value}"
+                    name = each.path.field
+                    return "the rule that your rows obey" if name in hidden else f"the filter {name}={each.op.value}"
     return "this combination of filters" if left else ""
