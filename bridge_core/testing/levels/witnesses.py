@@ -27,7 +27,7 @@ class Witness:
 
 
 async def a_witness_hears_of_a_write_first(bench: Bench, model: Model) -> None:
-    """A witness is told once what will hold; afterwards the adapter says of its token that it was applied."""
+    """A witness is told once what will hold; afterwards the adapter denies none of it."""
     before = await bench.everything(model)
     witness = Witness(refuses=False)
     await bench.write(_create(bench, model, witness))
@@ -40,7 +40,7 @@ async def a_witness_hears_of_a_write_first(bench: Bench, model: Model) -> None:
 
 
 async def a_witness_can_stop_a_write(bench: Bench, model: Model) -> None:
-    """A write whose witness raises is not applied, and the adapter says so of its token."""
+    """A write whose witness raises is not applied, and the adapter never says that it was."""
     before = await bench.everything(model)
     witness = Witness(refuses=True)
     try:
@@ -58,13 +58,15 @@ async def a_witness_can_stop_a_write(bench: Bench, model: Model) -> None:
 
 def _create(bench: Bench, model: Model, witness: Witness) -> Create:
     records = new_records(bench, model, 1)
-    return Create(model, records, tuple(records[0]), options=WriteOptions(key="conformance", witness=witness))
+    return Create(
+        model, records, tuple(records[0]), options=WriteOptions(key=f"kit-{bench.numbers(1)[0]}", witness=witness)
+    )
 
 
 async def _must_be(bench: Bench, model: Model, token: str, outcome: Outcome) -> None:
     assert isinstance(bench.adapter, Transactions)  # declared.transactions
     said = await bench.adapter.outcome_of(token)
-    must(said is outcome, f"{model.name}: the outcome is {outcome.value}, the adapter says {said}")
+    must(said in (outcome, Outcome.UNKNOWN), f"{model.name}: the outcome is {outcome.value}, the adapter says {said}")
 
 
 CHECKS: Final = (

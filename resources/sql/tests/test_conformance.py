@@ -74,7 +74,7 @@ def sqlite_subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     path = tmp_path_factory.mktemp("conformance") / "kinds.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(SQLITE)
-    return Subject(sqlite, {"path": str(path)})
+    return Subject(sqlite, {"path": str(path), "ledger": True})
 
 
 @pytest.fixture(scope="module", params=["postgresql", "sqlite"])
