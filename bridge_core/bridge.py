@@ -16,6 +16,7 @@ from bridge_core.layers.preconditions import preconditions
 from bridge_core.operations import Answer, Verb
 from bridge_core.planner import Plan, plan
 from bridge_core.policy import Policy
+from bridge_core.relations import Declared, with_relations
 from bridge_core.router import Served, router
 from bridge_core.schema import Model, models_by_name
 
@@ -38,12 +39,16 @@ class Bridge:
         layers: Iterable[Layer] = (),
         inside: Iterable[Layer] = (),
         memory: Memory | None = None,
+        relations: Iterable[Declared] = (),
     ) -> None:
         """Take opened resources; `layers` stand around `authorize`, `inside` between it and the router.
 
         The first one of each is the outermost. `memory` keeps the keys of writes, before those inside see them.
+        `relations` hold between the models beside those that their backends know of.
         """
-        self._served: Mapping[str, Served] = MappingProxyType({each.name: each for each in served})
+        self._relations = tuple(relations)
+        self._bare: Mapping[str, Served] = {each.name: each for each in served}
+        self._served = self._related()
         self._policy = policy
         self._watchers: list[asyncio.Task[None]] = []
         self.default = default
@@ -141,8 +146,14 @@ class Bridge:
             self._watchers.append(asyncio.create_task(self._follow(served.name, served.adapter)))
 
     def _swap(self, served: Served) -> None:
-        self._served = MappingProxyType({**self._served, served.name: served})
+        self._bare = {**self._bare, served.name: served}
+        self._served = self._related()
         self.generation += 1
+
+    def _related(self) -> Mapping[str, Served]:
+        """Return what is served, with the relations that are declared beside those of the backends."""
+        models = with_relations({name: each.models for name, each in self._bare.items()}, self._relations)
+        return MappingProxyType({name: replace(each, models=models[name]) for name, each in self._bare.items()})
 
     async def _follow(self, resource: str, adapter: Watches) -> None:
         while True:

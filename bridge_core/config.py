@@ -209,14 +209,19 @@ def _bad_resources(settings: Settings, place: Place) -> Iterator[str]:
 
 
 def _bad_relations(settings: Settings, place: Place) -> Iterator[str]:
+    names = [relation.name for relation in settings.relations]
     for index, relation in enumerate(settings.relations):
-        for end, text in (("from", relation.source), ("to", relation.target)):
+        parts = [("from", relation.source, 2), ("to", relation.target, 2)]
+        parts += [("through", relation.through.model, 1)] if relation.through is not None else []
+        for end, text, least in parts:
             resource, *rest = text.split(".")
             where = place.inside("relations", index, end)
-            if len(rest) < 2:
-                yield f"{where}: {text!r} must read resource.model.field"
+            if len(rest) < least or not all((resource, *rest)):
+                yield f"{where}: {text!r} must read resource.model{'.field' if least > 1 else ''}"
             elif resource not in settings.resources:
                 yield f"{where}: there is no resource {resource!r}{suggestion(resource, settings.resources)}"
+        if relation.name in names[:index] or not relation.name:
+            yield f"{place.inside('relations', index, 'name')}: each relation needs a name of its own"
 
 
 def _bad_roles(settings: Settings, place: Place) -> Iterator[str]:

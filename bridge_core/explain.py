@@ -40,7 +40,8 @@ async def explain(
 ) -> Explanation:
     """Open the resources, take the request as far as the adapter, and close them again."""
     served = await registry.open_all(settings, registry.openers(settings, available))
-    bridge = Bridge(served, roles.policy_of(settings), default=settings.default_resource)
+    relations = [each.declared() for each in settings.relations]
+    bridge = Bridge(served, roles.policy_of(settings), default=settings.default_resource, relations=relations)
     try:
         return await _explained(bridge, settings, question, principal)
     finally:

@@ -66,7 +66,14 @@ async def opened(settings: Settings, available: Sequence[EntryPoint], draining: 
         opening.push_async_callback(auth.close)
         served = await registry.open_all(settings, openers)
         memory = StoreMemory(auth.store)
-        bridge = Bridge(served, policy, default=settings.default_resource, inside=auth.layers, memory=memory)
+        bridge = Bridge(
+            served,
+            policy,
+            default=settings.default_resource,
+            inside=auth.layers,
+            memory=memory,
+            relations=[each.declared() for each in settings.relations],
+        )
         opening.push_async_callback(bridge.close)
         roles.check(settings, bridge.resources())
         rest = RestApp(bridge, authenticate(auth.authenticator), rest_settings(settings.server))

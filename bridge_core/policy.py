@@ -65,7 +65,7 @@ class Policy:
         self._order = {role: place for place, role in enumerate(dict.fromkeys(role for role, _, _ in rules))}
         self._anonymous_roles = anonymous_roles
         self._decided: dict[tuple[Principal, Model, frozenset[Verb]], Grant | None] = {}
-        self._narrowed: dict[tuple[Model, Names, Names, Names, tuple[str, ...]], Model] = {}
+        self._narrowed: dict[tuple[Model, Names, Names, Names, tuple[Relation, ...]], Model] = {}
 
     async def grant(self, principal: Principal, model: Model, verbs: frozenset[Verb] = _READ) -> Grant | None:
         """Decide what a principal may do with a model by all these verbs at once; None: nothing."""
@@ -123,7 +123,7 @@ class Policy:
         none: Names = frozenset()
         parts = tuple(verbs.get(verb, none) for verb in (Verb.READ, Verb.CREATE, Verb.UPDATE))
         relations = tuple(each for each in model.relations if self._reachable(principal, model, each))
-        key = (model, parts[0], parts[1], parts[2], tuple(each.name for each in relations))
+        key = (model, parts[0], parts[1], parts[2], relations)
         found = self._narrowed.get(key)
         if found is None:
             found = self._narrowed[key] = narrowed(replace(model, relations=relations), *parts)
@@ -134,7 +134,7 @@ class Policy:
         ends = [(relation.target_resource or model.resource, relation.target, relation.target_fields)]
         if relation.junction is not None:
             between = relation.junction
-            ends.append((model.resource, between.model, (*between.near, *between.far)))
+            ends.append((between.resource or model.resource, between.model, (*between.near, *between.far)))
         return all(self._readable(principal, *end) for end in ends)
 
     def _readable(self, principal: Principal, resource: str, model: str, fields: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ from bridge_core.grammar import filter_of
 from bridge_core.operations import Verb
 from bridge_core.policy import ANY, Policy, Rule
 from bridge_core.query import EVERYTHING, Filter, conditions
+from bridge_core.relations import ends
 from bridge_core.router import Served
 from bridge_core.rows import row_rule
 from bridge_core.schema import Model
@@ -103,18 +104,16 @@ def _unknown_in_rules(settings: Settings, served: Mapping[str, Served]) -> Itera
 
 def _unknown_in_relations(settings: Settings, served: Mapping[str, Served]) -> Iterator[str]:
     for index, relation in enumerate(settings.relations):
-        for end, text in (("from", relation.source), ("to", relation.target)):
-            resource, rest = text.split(".", 1)
-            name, field = rest.rsplit(".", 1)
-            place = Place(settings.path, ("relations", index, end))
-            if not _opened(served, resource):
+        for key, end in ends(relation.declared()):
+            place = Place(settings.path, ("relations", index, key))
+            if not _opened(served, end.resource):
                 continue
-            model = served[resource].models.get(name)
+            model = served[end.resource].models.get(end.model)
             if model is None:
-                near = suggestion(name, served[resource].models)
-                yield f"{place}: the resource {resource!r} has no model {name!r}{near}"
-            elif field not in model.by_name:
-                yield f"{place}: {_no_field(resource, model, field)}"
+                near = suggestion(end.model, served[end.resource].models)
+                yield f"{place}: the resource {end.resource!r} has no model {end.model!r}{near}"
+            elif end.field not in model.by_name:
+                yield f"{place}: {_no_field(end.resource, model, end.field)}"
 
 
 def _models(served: Mapping[str, Served], resource: str, name: str) -> Iterator[Model]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bridge_core.auth.settings import AuthSettings
+from bridge_core.relations import Declared, End, Through
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Size = Annotated[int, Field(gt=0)]
@@ -83,12 +84,36 @@ class ResourceSettings(Table):
         return self.model_extra or {}
 
 
+class ThroughSettings(Table):
+    """`through` of a relation: the model that holds pairs of both ends, and its fields that refer to them."""
+
+    model: str
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+
+
 class RelationSettings(Table):
-    """`[[relations]]`: a way between models of different resources."""
+    """`[[relations]]`: a way between models, of different resources or of one."""
 
     name: str
     source: str = Field(alias="from")
     target: str = Field(alias="to")
+    through: ThroughSettings | None = None
+
+    def declared(self) -> Declared:
+        """Return the relation, once its ends are known to be written well."""
+        return Declared(self.name, _end(self.source), _end(self.target), self._through())
+
+    def _through(self) -> Through | None:
+        if self.through is None:
+            return None
+        resource, model = self.through.model.split(".", 1)
+        return Through(resource, model, self.through.source, self.through.target)
+
+
+def _end(text: str) -> End:
+    resource, rest = text.split(".", 1)
+    return End(resource, *rest.rsplit(".", 1))
 
 
 class RuleSettings(Table):

@@ -21,7 +21,7 @@ ADAPTERS = sorted(path.parent for path in ROOT.glob("resources/*/pyproject.toml"
 FLOORS = (  # from the ground up; rooms of one floor do not import each other
     {"deadlines", "errors", "query"},
     {"schema", "patterns", "rows", "scan"},
-    {"operations", "condition"},
+    {"operations", "condition", "relations"},
     {"adapter", "call", "values", "logic"},
     {"compare", "policy", "upstream", "grammar"},
     {"evaluate", "layers"},

@@ -121,7 +121,7 @@ class _Layout:
         self._embeds += 1
         if self._embeds > MAX_EMBEDS:
             raise Malformed(f"a select has more than {MAX_EMBEDS} embedded resources")
-        relation = relation_of(model, item.target, item.hints, lambda each: self._far(model, each).kind in _STORED)
+        relation = relation_of(model, item.target, item.hints, lambda each: self._is_stored(model, each))
         far = self._far(model, relation)
         between = relation.junction
         mine = [(way[1:], key, value) for way, key, value in said if way[0] in _names(item)]
@@ -135,8 +135,11 @@ class _Layout:
             inner=item.inner,
             spread=item.spread,
             shown=bool(item.items),
-            junction=self._find(model.resource, between.model) if between is not None else None,
+            junction=self._find(between.resource or model.resource, between.model) if between is not None else None,
         )
+
+    def _is_stored(self, model: Model, relation: Relation) -> bool:
+        return bool(relation.target_resource) or self._far(model, relation).kind in _STORED
 
 
 def _names(item: Nested) -> tuple[str, ...]:

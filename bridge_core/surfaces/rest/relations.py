@@ -20,6 +20,9 @@ def relation_of(
     """
     hint = hints[0] if hints else None
     found = [each for each in model.relations if _meant(model, each, target, hint)]
+    own = [each for each in found if not each.target_resource]
+    if hint is None and own:
+        found = own  # a relation to another resource goes by its own name, where a table of this one has the other
     if not found and hint is None:
         found = [each for each in model.relations if _called(each, target) and stored(each)]
     if len(found) == 1:

@@ -144,7 +144,8 @@ def _property(model: Model, field: Field) -> Json:
 def _notes(model: Model, field: Field) -> str:
     notes = ["This is a Primary Key.<pk/>"] if field.name in model.key else []
     for relation in model.relations:
-        if relation.fields == (field.name,) and relation.owns_key and relation.cardinality.value.endswith("to-one"):
+        local = relation.owns_key and not relation.target_resource
+        if relation.fields == (field.name,) and local and relation.cardinality.value.endswith("to-one"):
             target, column = relation.target, relation.target_fields[0]
             notes.append(f"This is a Foreign Key to `{target}.{column}`.<fk table='{target}' column='{column}'/>")
     return "\n".join(["Note:", *notes]) if notes else ""
