@@ -230,7 +230,13 @@ def _creates(op: Create, new: Sequence[int]) -> list[tuple[Write, Sequence[int]]
 async def _answer(adapter: Adapter, plan: Plan, tally: _Tally, keys: Sequence[Key]) -> Written:
     op = plan.operation
     assert not isinstance(op, Read)  # a write's plan
-    page = await _returned(adapter, op, tally, keys, plan.allowance) if op.options.returning is not None else None
+    page = None
+    if op.options.returning is not None:
+        try:
+            page = await _returned(adapter, op, tally, keys, plan.allowance)
+        except BridgeError as error:
+            error.outcome = tally.outcome  # it was written: it only cannot be shown
+            raise
     return Written(
         affected=tally.affected,
         inserted=tally.inserted,
@@ -253,16 +259,11 @@ async def _returned(adapter: Adapter, op: Write, tally: _Tally, keys: Sequence[K
         return page_of(())
     if not op.model.key or any(None in key for key in keys):
         raise UpstreamFailed(
-            "the records were written, but the backend does not tell their keys, so they cannot be shown",
-            outcome=Outcome.APPLIED,
+            "the records were written, but the backend does not tell their keys, so they cannot be shown"
         )
     back = Read(op.model, columns, keys=tuple(keys), order=options.order)
     most = max(len(keys), allowance)
-    try:
-        return await run_read(adapter, plan_read(replace(back, timezone=options.timezone), Limits(most, most)))
-    except BridgeError as error:
-        error.outcome = Outcome.APPLIED
-        raise
+    return await run_read(adapter, plan_read(replace(back, timezone=options.timezone), Limits(most, most)))
 
 
 def _key_in(model: Model, record: Record) -> Key:

@@ -241,8 +241,6 @@ class MemoryAdapter:
         """Apply a write whole, or raise and leave everything as it was."""
         _must_be_sound(model, rows)
         options.affected.hold(len(touched))
-        if not options.dry_run:
-            self._rows[model.name] = rows
         page = None
         if options.returning is not None:
             shape = shaped(seen, options.returning, options.timezone)
@@ -250,6 +248,8 @@ class MemoryAdapter:
             page = page_of(records)
             if options.encoded:
                 page = Page(encoded=encode(records, options.timezone), rows=len(records))
+        if not options.dry_run:
+            self._rows[model.name] = rows
         keys = [{name: row[name] for name in model.key} for row in touched]
         return Written(len(touched), inserted, page, keys)
 

@@ -28,11 +28,12 @@ from bridge_core.operations import (
     Resolution,
     Update,
     Upsert,
+    Write,
     WriteOptions,
     Written,
 )
 from bridge_core.planner import Limits, Strategy, perform, plan
-from bridge_core.query import EVERYTHING, And, Condition, Filter, Op, Or, Path
+from bridge_core.query import EVERYTHING, And, Column, Condition, Filter, Op, Or, Path
 from bridge_core.schema import Field, FieldType, Model
 from bridge_core.testing.memory import MemoryAdapter, Weakness, able
 from tests.planning.backends import ORDERS, Breaking, backend, orders, rows
@@ -396,3 +397,42 @@ async def test_records_of_a_view_without_a_key_are_written_by_filter_alone() -> 
     page = await perform(adapter, Read(able(plain)), LIMITS)
     assert isinstance(page, Page)
     assert page.records == [{"id": 1, "total": 1}, {"id": 1, "total": 5}]
+
+
+@pytest.mark.parametrize("kind", [Create, Update, Delete])
+async def test_a_failure_to_show_what_was_written_does_not_deny_that_it_was(kind: type[Write]) -> None:
+    weaknesses = (*KEYED, Weakness.RETURNING)
+    model, adapter = orders(*weaknesses), backend(*weaknesses)
+    options = WriteOptions(returning=(Column(Path("tenant"), cast="int"),))  # which "b" cannot be
+    first = Condition(Path("id"), Op.EQ, "1")
+    ops: dict[type[Write], Write] = {
+        Create: Create(model, new(20, tenant="b"), COLUMNS, options=options),
+        Update: Update(model, {"total": "77"}, first, options=options),
+        Delete: Delete(model, first, options=options),
+    }
+    before = adapter.rows("orders")
+
+    with pytest.raises(BadValue) as caught:
+        await written(adapter, ops[kind])
+
+    assert adapter.rows("orders") != before
+    assert caught.value.outcome is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("kind", [Create, Update, Delete])
+async def test_an_atomic_backend_that_cannot_show_what_was_written_undoes_it(kind: type[Write]) -> None:
+    adapter = backend()
+    options = WriteOptions(returning=(Column(Path("tenant"), cast="int"),))
+    first = Condition(Path("id"), Op.EQ, "1")
+    ops: dict[type[Write], Write] = {
+        Create: Create(orders(), new(20, tenant="b"), COLUMNS, options=options),
+        Update: Update(orders(), {"total": "77"}, first, options=options),
+        Delete: Delete(orders(), first, options=options),
+    }
+    before = adapter.rows("orders")
+
+    with pytest.raises(BadValue) as caught:
+        await written(adapter, ops[kind])
+
+    assert adapter.rows("orders") == before
+    assert caught.value.outcome is Outcome.NOT_APPLIED
