@@ -14,8 +14,9 @@ from bridge_core.layers.idempotency import idempotency
 from bridge_core.layers.keyed import Memory
 from bridge_core.layers.preconditions import preconditions
 from bridge_core.operations import Answer, Verb
-from bridge_core.planner import Plan, plan
+from bridge_core.planner import Plan
 from bridge_core.policy import Policy
+from bridge_core.relate import plan
 from bridge_core.relations import Declared, with_relations
 from bridge_core.router import Served, router
 from bridge_core.schema import Model, models_by_name
@@ -92,7 +93,7 @@ class Bridge:
         """Return the plan that `handle` would run, authorised in the same way."""
 
         async def planned(inner: Call) -> Answer:
-            raise _Planned(plan(inner.operation, self._served[inner.operation.model.resource].limits))
+            raise _Planned(plan(inner.operation, lambda resource: self._served[resource].limits))
 
         try:
             await authorize(self._policy)(planned)(call)

@@ -4,12 +4,19 @@ from dataclasses import replace
 
 from bridge_core import planner
 from bridge_core.operations import Answer, Operation, Page, Read
+from bridge_core.planner import Plan
 from bridge_core.relating.abilities import plain
+from bridge_core.relating.estimates import LimitsOf, estimated
 from bridge_core.relating.reading import Reading, Source, Sources
 from bridge_core.relating.writing import write
 from bridge_core.values import encode
 
-__all__ = ["Source", "Sources", "perform"]
+__all__ = ["Source", "Sources", "perform", "plan"]
+
+
+def plan(operation: Operation, limits: LimitsOf) -> Plan:
+    """Plan an operation with everything that it relates; a plan that cannot be run says why."""
+    return estimated(operation, limits)
 
 
 async def perform(operation: Operation, sources: Sources) -> Answer:

@@ -42,6 +42,9 @@ class Plan:
     of their answers, and `missing` for want of what. `find` is the read that goes before a write. `calls` and `records`
     are upper bounds of calls to the adapter and of records that it gives; None where the backend alone knows.
     `allowance` is how many records may be read, also to finish what an adapter leaves undone unannounced.
+
+    `related` are the plans of far ends, for the embed of that name; each is run up to `times` times, and `purpose`
+    says for what. `groups`: the core folds the records into groups.
     """
 
     operation: Operation
@@ -54,11 +57,38 @@ class Plan:
     records: int | None = None
     allowance: int = 0
     refused: Refused | None = None
+    related: tuple["Plan", ...] = ()
+    embed: str = ""
+    purpose: str = ""
+    times: int = 1
+    groups: bool = False
+
+    @property
+    def all_calls(self) -> int | None:
+        """How many calls there are at most, those of related plans included."""
+        return _total(self.calls, [(each.times, each.all_calls) for each in self.related])
+
+    @property
+    def all_records(self) -> int | None:
+        """How many records are read at most, those of related plans included."""
+        return _total(self.records, [(each.times, each.all_records) for each in self.related])
 
     def described(self) -> dict[str, object]:
         """Return the plan as JSON, without any value of the caller."""
+        described: dict[str, object] = {"embed": self.embed, "purpose": self.purpose} if self.embed else {}
+        described |= self._alone()
+        if self.related:
+            described["related"] = [each.described() for each in self.related]
+        if self.groups:
+            described["groups"] = "emulated: the backend lacks aggregates of this"
+        if self.embed:
+            described["times"] = self.times
+        return {**described, "in_all": {"calls": self.all_calls, "records": self.all_records}}
+
+    def _alone(self) -> dict[str, object]:
         return {
             "strategy": "refused" if self.refused else self.strategy.value,
+            "resource": self.operation.model.resource,
             "model": self.operation.model.name,
             "parts": self._parts(),
             "sent": [_question(each) for each in self.sent],
@@ -81,6 +111,13 @@ class Plan:
             else "pushed"
             for part in Part
         }
+
+
+def _total(own: int | None, more: list[tuple[int, int | None]]) -> int | None:
+    total = own
+    for times, each in more:
+        total = None if total is None or each is None else total + times * each
+    return total
 
 
 def _question(operation: Operation) -> dict[str, object]:

@@ -15,6 +15,7 @@ T = TypeVar("T")
 Reading = Callable[[Read], Awaitable[Page]]
 
 AT_ONCE: Final = 8  # questions of one relation
+_ALL: Final[Key] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,10 @@ class Loader:
         self._found: dict[Key, list[Placed]] = {}
         self._questions = self._records = 0
 
-    @property
-    def questions(self) -> int:
-        """How many questions were asked."""
-        return self._questions
-
     async def load(self, wanted: Mapping[Key, Key]) -> None:
         """Make sure that the records with these keys are there; the values are what the backend is asked for."""
+        if self._batch.way is Way.SCAN:
+            wanted = dict.fromkeys(wanted and [_ALL], _ALL)  # whatever is wanted, all of them are read, once
         new = {rank: values for rank, values in wanted.items() if rank not in self._asked}
         waiting = {self._asked[rank] for rank in wanted if rank in self._asked}
         if new:
@@ -77,10 +75,9 @@ class Loader:
         self._records += len(page.records)
         if self._records > self._allowed and self._template.window == Slice():
             raise too_many(self._template, self._allowed)
-        wanted = self._asked if self._batch.way is Way.SCAN else None
         for place, record in enumerate(page.records):
             taken = self._keys.taken(record, self._names)
-            if taken is not None and (wanted is None or taken[0] in wanted):
+            if taken is not None:
                 self._found.setdefault(taken[0], []).append(Placed(number, place, record))
 
 

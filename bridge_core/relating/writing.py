@@ -27,11 +27,11 @@ async def write(op: Write, sources: Sources, reading: Reading) -> Written:
             "a write with an Idempotency-Key cannot answer with records of other resources: it could not be repeated",
             hint="leave them out of select, and read them afterwards",
         )
-    level = _level(shown)
+    level = level_of(shown)
     joining = Joining(level, reading.loaders)
     if isinstance(op, Delete):
         await _look_before(op, level, joining, reading)
-    written = await planner.perform(source.adapter, _returning(op, level), source.limits)
+    written = await planner.perform(source.adapter, returning(op, level), source.limits)
     assert isinstance(written, Written)  # as writes are answered
     try:
         records = await _related(shown, level, joining, written)
@@ -54,23 +54,25 @@ def answer_of(op: Write) -> Read:
     )
 
 
-def _level(shown: Read) -> Level:
+def level_of(shown: Read) -> Level:
+    """Take the answer of a write apart."""
     if grouped(shown):
         must_group(shown)
         return taken_apart(raw(shown))
     return taken_apart(shown)
 
 
-def _returning(op: Write, level: Level) -> Write:
+def returning(op: Write, level: Level) -> Write:
+    """Return the write as its backend gets it: it gives back what related records are found by."""
     near = level.near()
     options = replace(op.options, returning=near.select, order=near.order, embeds=near.embeds, encoded=False)
     return replace(op, options=options)
 
 
-async def _look_before(op: Delete, level: Level, joining: Joining, reading: Reading) -> None:
-    """Load what is related to records before they are gone, and what goes with them."""
-    allowed = reading.allowed(level.read)
-    find = Read(
+def looking_before(op: Write, level: Level, allowed: int) -> Read:
+    """Return the read of what related records are found by, in the records that a delete will remove."""
+    assert isinstance(op, Delete)  # others leave their records where they are
+    return Read(
         op.model,
         select=level.hidden.columns(),
         where=op.where,
@@ -79,7 +81,12 @@ async def _look_before(op: Delete, level: Level, joining: Joining, reading: Read
         window=Slice(0, allowed + 1),
         max_scan=op.options.max_scan,
     )
-    page = await reading.read(find)
+
+
+async def _look_before(op: Delete, level: Level, joining: Joining, reading: Reading) -> None:
+    """Load what is related to records before they are gone, and what goes with them."""
+    allowed = reading.allowed(level.read)
+    page = await reading.read(looking_before(op, level, allowed))
     if len(page.records) <= allowed:
         await joining.attach([Row(record) for record in page.records], level.ours)
 
