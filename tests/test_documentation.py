@@ -25,7 +25,11 @@ from bridge_core.settings import (
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("resources/*/*.md")))
-ENVIRON = {"JET_ADMIN_AUTH_SECRET": "n3Xq-7_vbR2kd84mZ0ptWcYyLh5sGaJf", "DATABASE_URL": "postgresql://a:b@c/d"}
+ENVIRON = {
+    "JET_ADMIN_AUTH_SECRET": "n3Xq-7_vbR2kd84mZ0ptWcYyLh5sGaJf",
+    "DATABASE_URL": "postgresql://a:b@c/d",
+    "STRIPE_API_KEY": "sk_test_x",
+}
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -55,10 +59,10 @@ def test_the_example_with_everything_switched_on_is_a_configuration(tmp_path: Pa
 
     settings = load(path, ENVIRON)
 
-    assert set(settings.resources) == {"shop", "crm"}
+    assert set(settings.resources) == {"shop", "crm", "billing"}
     assert settings.relations
     assert rules_of(settings)
-    assert {opener.name for opener in openers(settings, installed())} == {"shop", "crm"}
+    assert {opener.name for opener in openers(settings, installed())} == {"shop", "crm", "billing"}
 
 
 TABLES = (ServerSettings, StoreSettings, ResourceSettings, LimitSettings, RateSettings, RelationSettings, RuleSettings)

@@ -194,6 +194,8 @@ def _native(shape: Shape) -> str:
     match _main(shape):
         case Plain(kind):
             return kind
+        case Words():
+            return ""  # so that a wrong word is refused by the name of the field
         case Reference(target):
             return target
         case other:

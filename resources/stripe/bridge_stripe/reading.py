@@ -33,8 +33,8 @@ def list_parameters(kind: ObjectType, op: Read) -> dict[str, Any] | None:
         name, value = condition.path.field, condition.value
         if condition.op in _SECOND:
             found.setdefault(name, {})[condition.op.value] = _seconds(condition)
-        elif value in (None, "") or (isinstance(value, str) and "*" in value):
-            return None  # what Stripe would take as no filter, or as a pattern, is no value of any object
+        elif value in (None, ""):
+            return None  # what Stripe would take as no filter is no value of any object
         else:
             found[name] = value
     if kind.required and kind.required not in found:

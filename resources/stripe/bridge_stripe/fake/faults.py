@@ -1,7 +1,8 @@
 """What can go wrong on the way to Stripe, and at which request it does."""
 
+import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -36,6 +37,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._planned: list[_Planned] = []
+        self._weather: Callable[[], Fault | None] | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -58,6 +60,20 @@ class Faults:
         with self.planned(Fault.RESET_BEFORE, after=after):
             yield
 
+    @contextmanager
+    def raining(self, share: float, faults: Sequence[Fault], seed: int = 1) -> Iterator[None]:
+        """Fail a share of the writes, in one way or another, until the block ends."""
+        chance = random.Random(seed)  # noqa: S311 - the same weather each time
+
+        def weather() -> Fault | None:
+            return chance.choice(faults) if chance.random() < share else None
+
+        self._weather = weather
+        try:
+            yield
+        finally:
+            self._weather = None
+
     def next(self, method: str) -> Fault | None:
         """Return how this request fails, if it does."""
         with self._lock:
@@ -69,4 +85,4 @@ class Faults:
                     continue
                 each.times -= 1
                 return each.fault
-        return None
+            return self._weather() if self._weather is not None and method != "GET" else None
