@@ -259,4 +259,7 @@ class Written:
 
 Answer: TypeAlias = Page | Written
 Witness: TypeAlias = Callable[[str, Written], Awaitable[None]]
-"""Takes down the token of a write, and the answer to it, before the write becomes final."""
+"""Takes down the token of a write, and the answer to it, before the write becomes final.
+
+An answer whose outcome is unknown is that of one of several calls: the token does not speak for the others.
+"""

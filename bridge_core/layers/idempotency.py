@@ -17,7 +17,6 @@ from bridge_core.call import Call, Handler, Layer
 from bridge_core.errors import BridgeError, Conflict, Outcome, Refused, Saturated, Unavailable
 from bridge_core.layers.keyed import Entry, Memory, Slot, State, Try, fingerprint, packed, unpacked
 from bridge_core.operations import Answer, Create, Read, Write, Written
-from bridge_core.schema import Literals, WriteBy
 
 _log = logging.getLogger(__name__)
 
@@ -107,8 +106,9 @@ class _Once:
         if taken is None:  # somebody else does the same
             raise _in_progress()
         mine = replace(mine, minted=taken.minted)
+        told = unpacked(taken.answer, op) if taken.answer else None
         try:
-            outcome = await self._outcome(op, taken.tokens)
+            outcome = await self._outcome(op, taken.tokens, told)
         except BaseException:
             await self._left(slot, mine)
             raise
@@ -125,7 +125,8 @@ class _Once:
                 await self._memory.finish(slot, mine, State.UNKNOWN, None)
                 raise _nobody_knows()
 
-    async def _outcome(self, op: Write, tokens: tuple[str, ...]) -> Outcome | None:
+    async def _outcome(self, op: Write, tokens: tuple[str, ...], told: Written | None) -> Outcome | None:
+        """Ask the backend. What was told with the last token says whether that speaks for the whole write."""
         transactions = self._lookup(op.model.resource)
         if transactions is None:
             honoured = isinstance(op, Create) and op.model.capabilities.idempotent_create
@@ -134,7 +135,8 @@ class _Once:
         if None in outcomes:
             return None
         *before, last = outcomes or [Outcome.NOT_APPLIED]  # what has no token was not applied, and cannot be any more
-        if any(each is not Outcome.NOT_APPLIED for each in before) or not (last is Outcome.NOT_APPLIED or _at_once(op)):
+        whole = told is not None and told.outcome is not Outcome.UNKNOWN
+        if any(each is not Outcome.NOT_APPLIED for each in before) or not (last is Outcome.NOT_APPLIED or whole):
             return Outcome.UNKNOWN
         return last
 
@@ -177,7 +179,7 @@ class _Once:
         askable = bool(progress.tokens) or self._lookup(op.model.resource) is not None
         if failure.outcome is Outcome.UNKNOWN and askable and call.deadline > self._clock():
             try:
-                outcome = await self._outcome(op, tuple(progress.tokens))
+                outcome = await self._outcome(op, tuple(progress.tokens), progress.answer)
             except BridgeError as again:
                 _log.info("what became of a write cannot be asked now: %s", again)
         match outcome:
@@ -209,16 +211,6 @@ class _Once:
             await self._memory.leave(slot, mine)
         except BridgeError as failure:
             _log.warning("a key stays in use for a while: %s", failure)
-
-
-def _at_once(op: Write) -> bool:
-    """Tell whether one call of the adapter does all of a write, so that its token speaks for the whole."""
-    able = op.model.capabilities
-    if able.literals is Literals.NATIVE:
-        return True
-    if isinstance(op, Create):
-        return len(op.records) <= able.create_batch and (op.upsert is None or able.upserts)
-    return able.write_by is WriteBy.FILTER
 
 
 def _in_progress() -> Conflict:

@@ -138,7 +138,10 @@ async def _found_and_written(adapter: Adapter, plan: Plan, op: Update | Delete) 
     tally = _Tally()
     size = batch_of(op)
     batches = [range(start, min(start + size, len(keys))) for start in range(0, len(keys), size)]
-    await _each(adapter, tally, [(by_key(op, [keys[at] for at in batch]), batch) for batch in batches])
+    writes: list[Write] = [by_key(op, [keys[at] for at in batch]) for batch in batches]
+    if len(writes) > 1 or op.options.returning is not None:
+        writes = [numbered(write, batch.start) for write, batch in zip(writes, batches, strict=True)]
+    await _each(adapter, tally, zip(writes, batches, strict=True))
     applied = [at for at in range(len(keys)) if at not in tally.failures]
     if isinstance(op, Delete) and op.options.returning is not None and not op.model.capabilities.returns:
         tally.records = [found[at] for at in applied]
@@ -170,8 +173,9 @@ async def _upserted(adapter: Adapter, plan: Plan, op: Create) -> Written:
     if tally.failures:
         tally.failures.update(dict.fromkeys(known if merging else (), _NOT_TRIED))
         return await _answer(adapter, plan, tally, [])
-    writes = [(by_key(change, change.keys or ()), (at,)) for at, change in zip(known, changes, strict=False)]
-    await _each(adapter, tally, [(write, at) for write, at in writes])
+    places = list(known) if merging else []
+    writes = [numbered(by_key(change, change.keys or ()), at) for at, change in zip(places, changes, strict=True)]
+    await _each(adapter, tally, [(write, (at,)) for at, write in zip(places, writes, strict=True)])
     keys += [key for change in changes for key in change.keys or ()]
     return await _answer(adapter, plan, tally, keys)
 
@@ -223,7 +227,7 @@ def _creates(op: Create, new: Sequence[int]) -> list[tuple[Write, Sequence[int]]
     size = op.model.capabilities.create_batch
     batches = [new[start : start + size] for start in range(0, len(new), size)]
     plain = replace(op, upsert=None)
-    parts = [numbered(replace(plain, records=[op.records[at] for at in batch]), at) for at, batch in enumerate(batches)]
+    parts = [numbered(replace(plain, records=[op.records[at] for at in batch]), batch[0]) for batch in batches]
     return [(pushed(part, whole=False), batch) for part, batch in zip(parts, batches, strict=True)]
 
 

@@ -4,8 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
-from bridge_core.errors import NotAllowed, Refused, Rejected
-from bridge_core.operations import ANY_NUMBER, Create, Delete, Key, Read, Resolution, Update, Upsert, Write
+from bridge_core.errors import NotAllowed, Outcome, Refused, Rejected
+from bridge_core.operations import (
+    ANY_NUMBER,
+    Create,
+    Delete,
+    Key,
+    Read,
+    Resolution,
+    Update,
+    Upsert,
+    Witness,
+    Write,
+    Written,
+)
 from bridge_core.planning.checks import check_created, settled, settled_by_columns
 from bridge_core.planning.plan import Limits, Plan, Strategy
 from bridge_core.planning.reads import keys_filter, plan_read, widened
@@ -48,10 +60,16 @@ def answers_alone(op: Write) -> bool:
     return capabilities.returns and capabilities.selects and orders
 
 
-def numbered(op: Create, number: int) -> Create:
-    """Return one batch of a create with an idempotency key of its own, where there is one."""
-    key = op.options.key
-    return op if key is None else replace(op, options=replace(op.options, key=f"{key}-{number}"))
+def numbered(op: Write, number: int) -> Write:
+    """Return one of several calls of a keyed write: with a key of its own, and an answer that is not the whole one.
+
+    Who tries again after a crash numbers what is left as before, so the number is a place among the records asked for.
+    """
+    key, witness = op.options.key, op.options.witness
+    if key is None:
+        return op
+    told = None if witness is None else _told_of_a_part(witness)
+    return replace(op, options=replace(op.options, key=f"{key}-{number}", witness=told))
 
 
 def batch_of(op: Update | Delete) -> int:
@@ -88,6 +106,13 @@ def target_values(op: Create, target: tuple[str, ...]) -> list[tuple[object, ...
     """Return what each record has in the target fields; None where something is missing: it meets no other record."""
     values = [tuple(record.get(name) for name in target) for record in op.records]
     return [None if None in each else each for each in values]
+
+
+def _told_of_a_part(witness: Witness) -> Witness:
+    async def told(token: str, answer: Written) -> None:
+        await witness(token, replace(answer, outcome=Outcome.UNKNOWN))
+
+    return told
 
 
 def _planned(op: Write, limits: Limits) -> Plan:
