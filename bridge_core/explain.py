@@ -1,6 +1,6 @@
 """Explain a request without running it: the plan that would run, and what the backend would be sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -12,6 +12,7 @@ from bridge_core.call import Call, Principal
 from bridge_core.errors import Refused
 from bridge_core.generation import rest_settings
 from bridge_core.operations import Answer
+from bridge_core.planner import Plan
 from bridge_core.settings import Settings
 from bridge_core.surfaces.rest import RestApp
 
@@ -53,16 +54,23 @@ async def _explained(bridge: Bridge, settings: Settings, question: Question, pri
 
     async def handle(call: Call) -> Answer:
         plan = await bridge.explain(call)
-        adapter = bridge.resources()[call.operation.model.resource].adapter
-        statements: list[str] = []
-        if adapter is not None and isinstance(adapter, NativeExplain):
-            statements = [await adapter.explain(each) for each in plan.sent]
-        found.append(Explanation(plan.described(), statements))
+        found.append(Explanation(plan.described(), [each async for each in _statements(bridge, plan)]))
         raise Refused("explained, not run")
 
     bridge.handle = handle
     answer = await _asked(RestApp(bridge, lambda *_: principal, rest_settings(settings.server)), question)
     return found[0] if found else Explanation(None, answer=answer)
+
+
+async def _statements(bridge: Bridge, plan: Plan) -> AsyncIterator[str]:
+    """Yield what the backends would be sent, those of far ends behind that of the near one."""
+    adapter = bridge.resources()[plan.operation.model.resource].adapter
+    if adapter is not None and isinstance(adapter, NativeExplain):
+        for each in plan.sent:
+            yield await adapter.explain(each)
+    for related in plan.related:
+        async for statement in _statements(bridge, related):
+            yield statement
 
 
 async def _asked(app: RestApp, question: Question) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from bridge_core.bridge import Bridge
 from bridge_core.call import ANONYMOUS, Call, Principal
 from bridge_core.deadlines import Deadlines
@@ -23,7 +25,7 @@ from bridge_core.surfaces.http import (
 from bridge_core.surfaces.rest.bodies import Gone, Receive, body_of, records_of
 from bridge_core.surfaces.rest.cors import Cors
 from bridge_core.surfaces.rest.describing import ALLOW_ROOT, Descriptions, allow_of, verbs_of
-from bridge_core.surfaces.rest.media import ARRAY, BodyForm, Media, body_form_of, describes, media_of
+from bridge_core.surfaces.rest.media import ARRAY, PLAN, BodyForm, Media, body_form_of, describes, media_of
 from bridge_core.surfaces.rest.nesting import Laid, laid_out
 from bridge_core.surfaces.rest.place import Address, Place, Places, address_of
 from bridge_core.surfaces.rest.prefer import NO_PREFERENCES, Preferences, applied, preferences_of
@@ -171,6 +173,8 @@ class RestApp:
         preferences.must_be_known()
         wanted = Wanted(media, model, laid, preferences.timezone)
         operation = with_versions(read_of(window, wanted, preferences, self._settings.max_rows), request, media)
+        if media.plan:
+            return await self._explained(asked, operation)
         page = await self._perform(asked, operation)
         assert isinstance(page, Page)  # a Read is answered by a Page
         if media.singular and page.stream is not None:
@@ -204,6 +208,8 @@ class RestApp:
             versions_named(request, model),
         )
         operation = conditional(_operation(method, ask, records), request)
+        if wanted.media.plan and operation is not None:
+            return await self._explained(asked, operation)
         if operation is None:
             await self._must_be_permitted(asked, model, Verb.CREATE if method == "POST" else Verb.UPDATE)
             response = nothing_written(method, ask)
@@ -258,14 +264,23 @@ class RestApp:
         return ARRAY if accept is None else self._media(text_of(accept))
 
     async def _perform(self, asked: _Asked, operation: Operation) -> Answer:
+        try:
+            return await self._bridge.handle(self._call(asked, operation))
+        except UnknownName as refusal:
+            raise _of_a_known_model(refusal, operation.model) from None
+
+    async def _explained(self, asked: _Asked, operation: Operation) -> Response:
+        """Answer with the plan of an operation, authorised as it would be, and do nothing."""
+        try:
+            plan = await self._bridge.explain(self._call(asked, operation))
+        except UnknownName as refusal:
+            raise _of_a_known_model(refusal, operation.model) from None
+        return Response(200, [(b"content-type", PLAN.content_type)], msgspec.json.encode(plan.described()))
+
+    def _call(self, asked: _Asked, operation: Operation) -> Call:
         wait = asked.preferences.wait
         patience = self._settings.deadline if wait is None else min(wait, self._settings.deadline)
-        try:
-            return await self._bridge.handle(Call(operation, asked.principal, asked.began + patience))
-        except UnknownName as refusal:
-            if refusal.code == _UNKNOWN_MODEL:  # the model is known to the caller: what is missing is the right
-                raise _forbidden(operation.model) from None
-            raise
+        return Call(operation, asked.principal, asked.began + patience)
 
     async def _must_be_permitted(self, asked: _Asked, model: Model, verb: Verb) -> None:
         if not await self._bridge.permits(asked.principal, model, verb):
@@ -293,6 +308,11 @@ def _operation(method: str, ask: Ask, records: list[Record]) -> Write | None:
             return put_of(ask, records)
         case _:
             return delete_of(ask)
+
+
+def _of_a_known_model(refusal: UnknownName, model: Model) -> BridgeError:
+    """Return what is meant where a model is unknown that the caller knows: the right is missing."""
+    return _forbidden(model) if refusal.code == _UNKNOWN_MODEL else refusal
 
 
 def _forbidden(model: Model) -> Forbidden:

@@ -16,6 +16,7 @@ class Media:
     singular: bool = False
     stripped: bool = False  # without the keys whose value is null
     csv: bool = False
+    plan: bool = False  # what would be done, instead of doing it
 
     @property
     def plain(self) -> bool:
@@ -30,6 +31,7 @@ STRIPPED_OBJECT: Final = Media(
     b"application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8", singular=True, stripped=True
 )
 CSV: Final = Media(b"text/csv; charset=utf-8", csv=True)
+PLAN: Final = Media(b"application/vnd.bridge.plan+json; charset=utf-8", plan=True)
 DESCRIPTION: Final = Media(b"application/openapi+json; charset=utf-8")
 
 _FORMS: Final[Mapping[str, tuple[Media, Media]]] = {  # with nulls, and without
@@ -41,6 +43,7 @@ _FORMS: Final[Mapping[str, tuple[Media, Media]]] = {  # with nulls, and without
     "application/vnd.pgrst.object": (OBJECT, STRIPPED_OBJECT),
     "application/vnd.pgrst.object+json": (OBJECT, STRIPPED_OBJECT),
     "text/csv": (CSV, CSV),
+    "application/vnd.bridge.plan+json": (PLAN, PLAN),
 }
 _DESCRIPTIONS: Final = frozenset({"*/*", "application/*", "application/json", "application/openapi+json"})
 

@@ -52,7 +52,7 @@ def _meant(model: Model, relation: Relation, target: str, hint: str | None) -> b
 def _called(relation: Relation, name: str) -> bool:
     """Tell whether a relation is called so: by its constraint, or by the one column that refers to the far end."""
     if relation.junction is not None:
-        return False
+        return name == relation.name != relation.junction.model  # a junction is no name for what is behind it
     refers = relation.cardinality in _TO_ONE and relation.owns_key
     return name == relation.name or (refers and relation.fields == (name,))
 

@@ -1,14 +1,20 @@
-"""Related records of a real PostgreSQL over the wire: nested, spread, grouped, filtered by, and hidden by policy."""
+"""Related records over the wire: nested, spread, grouped and hidden, alike in PostgreSQL and in the core."""
 
+import sqlite3
+import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from bridge_sql.plugin import PostgresSettings, connect_postgresql
+from bridge_sql.sqlite_plugin import SqliteSettings, connect_sqlite
 from pydantic import SecretStr
 
+from bridge_core.adapter import Adapter, AdapterContext
 from bridge_core.bridge import Bridge, described
 from bridge_core.call import Principal
 from bridge_core.grammar import filter_of
@@ -17,6 +23,7 @@ from bridge_core.policy import Policy, Rule
 from bridge_core.router import Served
 from bridge_core.schema import Model
 from bridge_core.surfaces.rest import RestApp, RestSettings
+from bridge_core.upstream import Threads
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -60,10 +67,26 @@ def _unable(model: Model) -> Model:
     return replace(model, capabilities=replace(model.capabilities, embeds=False, aggregates=False))
 
 
-@pytest.fixture(scope="module", params=["in one statement", "by the core"])
-async def client(postgres: PostgresServer, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+async def _postgresql(request: pytest.FixtureRequest, folder: Path) -> Adapter:
+    major = 17 if request.param == "in PostgreSQL 17" else 18
+    postgres: PostgresServer = request.getfixturevalue(f"postgres_{major}")
     settings = PostgresSettings(url=SecretStr(postgres.database(SCHEMA)))
-    adapter = await connect_postgresql(settings, None)  # type: ignore[arg-type]  # the context is not used
+    return await connect_postgresql(settings, None)  # type: ignore[arg-type]  # the context is not used
+
+
+async def _sqlite(request: pytest.FixtureRequest, folder: Path) -> Adapter:
+    with closing(sqlite3.connect(folder / "films.db")) as database:
+        database.executescript(SCHEMA)
+    context = AdapterContext("db", Threads(2), time.monotonic, lambda: float("inf"), folder)
+    return await connect_sqlite(SqliteSettings(path=Path("films.db")), context)
+
+
+@pytest.fixture(scope="module", params=["in PostgreSQL 17", "in PostgreSQL 18", "by the core", "in SQLite"])
+async def client(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx.AsyncClient]:
+    connect = _sqlite if request.param == "in SQLite" else _postgresql
+    adapter = await connect(request, tmp_path_factory.mktemp("films"))
     models = await described("db", adapter)
     if request.param == "by the core":
         models = {name: _unable(model) for name, model in models.items()}
