@@ -337,7 +337,7 @@ async def test_a_record_that_breaks_a_rule_is_refused_by_name_alone(
         await shared.create(Create(await _model(shared, "person"), [record], tuple(record)))
 
     assert caught.value.code == code
-    assert caught.value.outcome is Outcome.UNKNOWN
+    assert caught.value.outcome is Outcome.NOT_APPLIED
     assert caught.value.details is None  # the database's detail holds the row
 
 
