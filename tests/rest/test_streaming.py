@@ -178,3 +178,10 @@ async def test_a_body_is_cut_at_its_limit_whatever_its_length_says(make_app: Mak
     await exchange.run(await make_app(RestSettings(max_body=100)))
 
     assert exchange.status == 413
+
+
+async def test_a_stream_that_nobody_is_given_is_closed(client: httpx.AsyncClient, shelf: Shelf) -> None:
+    shelf.pieces = lambda: in_pieces(*PIECES)
+    answer = await client.get("/books?offset=100", headers={"prefer": "count=exact"})
+
+    assert (answer.status_code, shelf.closed_streams) == (416, 1)

@@ -33,7 +33,7 @@ from bridge_core.surfaces.rest.querystring import Query, QueryReader, canonical
 from bridge_core.surfaces.rest.reading import HONOURED as HONOURED_IN_READS
 from bridge_core.surfaces.rest.reading import Wanted, read_of, read_response
 from bridge_core.surfaces.rest.request import Request, request_of, text_of
-from bridge_core.surfaces.rest.response import Response, Send, deliver, readied
+from bridge_core.surfaces.rest.response import Response, Send, Stream, deliver, readied
 from bridge_core.surfaces.rest.settings import DEFAULTS, RestSettings, remembering
 from bridge_core.surfaces.rest.shapes import gathered
 from bridge_core.surfaces.rest.versions import conditional, labelled, must_be_new, versions_named, with_versions
@@ -180,6 +180,8 @@ class RestApp:
         if media.singular and page.stream is not None:
             page = await gathered(page)
         if page.total is not None and window.offset > page.total:
+            if page.stream is not None:  # the total was a guess
+                await Stream(page.stream).aclose()
             refusal = _problem(past_the_end(window.offset, page.total), request, asked.principal)
             refusal.headers.append((b"content-range", b"*/%d" % page.total))
             return refusal
