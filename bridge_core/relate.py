@@ -11,7 +11,7 @@ from bridge_core.relating.reading import Reading, Source, Sources
 from bridge_core.relating.writing import write
 from bridge_core.values import encode
 
-__all__ = ["Source", "Sources", "perform", "plan"]
+__all__ = ["Source", "Sources", "perform", "plain", "plan"]
 
 
 def plan(operation: Operation, limits: LimitsOf) -> Plan:

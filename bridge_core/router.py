@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bridge_core import relate
+from bridge_core import planner, relate
 from bridge_core.adapter import Adapter
 from bridge_core.call import Call, Handler, begin
 from bridge_core.deadlines import Deadlines
@@ -39,7 +39,10 @@ def router(served: Callable[[], Mapping[str, Served]]) -> Handler:
         begin(call)
         try:
             with deadlines.within(call.deadline):
-                return await relate.perform(operation, lambda name: _source(present, name))
+                if relate.plain(operation):  # as nearly all are
+                    resource = _resource(present, operation.model.resource)
+                    return await planner.perform(_adapter(resource), operation, resource.limits)
+                return await relate.perform(operation, lambda name: _source(_resource(present, name)))
         except TimeoutError as cause:
             outcome = Outcome.NOT_APPLIED if isinstance(operation, Read) else Outcome.UNKNOWN
             raise DeadlineExceeded("the time of the request is used up", outcome=outcome) from cause
@@ -47,12 +50,20 @@ def router(served: Callable[[], Mapping[str, Served]]) -> Handler:
     return handle
 
 
-def _source(served: Mapping[str, Served], name: str) -> Source:
+def _resource(served: Mapping[str, Served], name: str) -> Served:
     found = served.get(name)
     if found is None:
         raise UnknownName(f"there is no resource {name!r}")
-    adapter = found.upstream or found.adapter
+    return found
+
+
+def _source(resource: Served) -> Source:
+    return Source(_adapter(resource), resource.limits)
+
+
+def _adapter(resource: Served) -> Adapter:
+    adapter = resource.upstream or resource.adapter
     if adapter is not None:
-        return Source(adapter, found.limits)
-    assert found.failure is not None  # a resource has an adapter or a reason why not
-    raise found.failure
+        return adapter
+    assert resource.failure is not None  # a resource has an adapter or a reason why not
+    raise resource.failure
