@@ -406,3 +406,16 @@ async def _refusal(rules: Policy, operation: Operation) -> str:
     with pytest.raises(UnknownName) as refusal:
         await _run(rules, operation)
     return f"{refusal.value.code} {refusal.value.message} {refusal.value.hint} {refusal.value.details}"
+
+
+@pytest.mark.anyio
+async def test_a_decision_is_remembered_once_however_often_a_credential_is_verified() -> None:
+    class Rights:
+        async def allow(self, resource: str, model: str, verb: Verb) -> bool:
+            return True
+
+    policy = Policy({("support", "shop", "customers"): Rule({Verb.READ: None})})
+    grants = [await policy.grant(Principal("jet-token:1", ("support",), rights=Rights()), CUSTOMERS) for _ in range(50)]
+
+    assert len(policy._decided) == 1
+    assert grants == [grants[0]] * 50
