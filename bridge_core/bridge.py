@@ -89,6 +89,13 @@ class Bridge:
         """Tell whether a principal may use this verb on a model."""
         return await self._policy.grant(principal, model, frozenset({verb})) is not None
 
+    async def knows(self, principal: Principal, model: Model) -> bool:
+        """Tell whether a principal may do anything at all with a model, by the rights of their credential as well."""
+        for verb in Verb:
+            if await self.permits(principal, model, verb):
+                return True
+        return False
+
     async def explain(self, call: Call) -> Plan:
         """Return the plan that `handle` would run, authorised in the same way."""
 

@@ -167,7 +167,7 @@ class RestApp:
         request, query, preferences = asked.request, asked.query, asked.preferences
         ranged = request.headers.get(b"range") if request.method == "GET" else None
         window = window_of(query.limit, query.offset, text_of(ranged) if ranged is not None else None)
-        model = self._model(asked)
+        model = await self._model(asked)
         laid = self._laid(asked, model)
         media = self._media_of(request)
         preferences.must_be_known()
@@ -197,7 +197,7 @@ class RestApp:
         if method == "PUT":
             must_not_be_limited(asked.query)
         records = await self._records(request, receive) if method != "DELETE" else []
-        model = self._model(asked)
+        model = await self._model(asked)
         laid = self._laid(asked, model)
         asked.preferences.must_be_known()
         wanted = Wanted(self._media_of(request), model, laid, asked.preferences.timezone)
@@ -233,7 +233,7 @@ class RestApp:
         return records_of(await body_of(receive, most=most, patience=patience, deadlines=self._deadlines), form)
 
     async def _options(self, asked: _Asked) -> Response:
-        model = self._model(asked)
+        model = await self._model(asked)
         verbs = await verbs_of(self._bridge, asked.principal, model)
         return Response(200, [(b"allow", allow_of(model, verbs)), _NOSNIFF])
 
@@ -246,8 +246,11 @@ class RestApp:
         document = await self._descriptions.document(principal, place, address.resource)
         return Response(200, [(b"content-type", media.content_type), _VARY, _NOSNIFF, _PRIVATE], document)
 
-    def _model(self, asked: _Asked) -> Model:
-        model = self._places.model(asked.principal, asked.place)
+    async def _model(self, asked: _Asked) -> Model:
+        principal = asked.principal
+        model = self._places.model(principal, asked.place)
+        if principal.rights is not None and not await self._bridge.knows(principal, model):
+            raise self._places.unknown(principal, asked.place)
         asked.query.fit(model)
         return model
 

@@ -64,5 +64,6 @@ class Descriptions:
         described = [
             (model, await verbs_of(self._bridge, principal, model), model.name.removeprefix(prefix))
             for model in self._places.models(principal, place)
+            if principal.rights is None or await self._bridge.knows(principal, model)
         ]
         return swagger(place.resource, f"{self._base}/{mount}", described)

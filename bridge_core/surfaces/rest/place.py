@@ -90,7 +90,7 @@ class Places:
         try:
             return self._bridge.model(principal, place.resource, place.model)
         except UnknownName:
-            raise self._unknown(principal, place) from None
+            raise self.unknown(principal, place) from None
 
     def models(self, principal: Principal, place: Place) -> tuple[Model, ...]:
         """Return the models of the place's namespace that the principal may know; raise where there are none."""
@@ -99,7 +99,7 @@ class Places:
             served = self._bridge.resources().get(place.resource)
             if served is not None and served.failure is not None:
                 raise served.failure
-            raise self._unknown(principal, place)
+            raise self.unknown(principal, place)
         namespace = place.profile if place.profile != place.resource else None
         return tuple(model for model in models if namespace in (None, _ANYWHERE, model.namespace))
 
@@ -133,12 +133,16 @@ class Places:
                 self._known.popitem(last=False)
         return known
 
-    def _unknown(self, principal: Principal, place: Place) -> BridgeError:
+    def unknown(self, principal: Principal, place: Place) -> BridgeError:
+        """Return the error that a model is not there, with the name of one that is, where that may be told.
+
+        What a credential's own rights reach is only known model by model, so its bearer is told no names.
+        """
         names = [model.name for model in self._bridge.models(principal, place.resource)]
         if principal.anonymous and not names:
             return Unauthenticated("Anonymous access is disabled", code="PGRST302")
         refusal = unknown_model(place.resource, place.model)
-        similar = _most_similar(place.model, names)
+        similar = _most_similar(place.model, names) if principal.rights is None else None
         if similar is not None:
             refusal.hint = f"Perhaps you meant the table '{place.resource}.{similar}'"
         return refusal
