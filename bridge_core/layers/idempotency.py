@@ -15,7 +15,7 @@ from typing import Final
 from bridge_core.adapter import Transactions
 from bridge_core.call import Call, Handler, Layer
 from bridge_core.errors import BridgeError, Conflict, Outcome, Refused, Saturated, Unavailable
-from bridge_core.layers.keyed import Entry, Memory, Slot, State, Try, fingerprint, packed, unpacked
+from bridge_core.layers.keyed import Entry, Memory, Slot, State, Try, fingerprint, packed, told, unpacked
 from bridge_core.operations import Answer, Create, Read, Write, Written
 
 _log = logging.getLogger(__name__)
@@ -106,9 +106,9 @@ class _Once:
         if taken is None:  # somebody else does the same
             raise _in_progress()
         mine = replace(mine, minted=taken.minted)
-        told = unpacked(taken.answer, op) if taken.answer else None
+        whole = told(taken.answer) is not Outcome.UNKNOWN if taken.answer else False
         try:
-            outcome = await self._outcome(op, taken.tokens, told)
+            outcome = await self._outcome(op, taken.tokens, whole=whole)
         except BaseException:
             await self._left(slot, mine)
             raise
@@ -125,8 +125,8 @@ class _Once:
                 await self._memory.finish(slot, mine, State.UNKNOWN, None)
                 raise _nobody_knows()
 
-    async def _outcome(self, op: Write, tokens: tuple[str, ...], told: Written | None) -> Outcome | None:
-        """Ask the backend. What was told with the last token says whether that speaks for the whole write."""
+    async def _outcome(self, op: Write, tokens: tuple[str, ...], *, whole: bool) -> Outcome | None:
+        """Ask the backend; `whole`: the last token speaks for the whole write, and not for one of several calls."""
         transactions = self._lookup(op.model.resource)
         if transactions is None:
             honoured = isinstance(op, Create) and op.model.capabilities.idempotent_create
@@ -135,7 +135,6 @@ class _Once:
         if None in outcomes:
             return None
         *before, last = outcomes or [Outcome.NOT_APPLIED]  # what has no token was not applied, and cannot be any more
-        whole = told is not None and told.outcome is not Outcome.UNKNOWN
         if any(each is not Outcome.NOT_APPLIED for each in before) or not (last is Outcome.NOT_APPLIED or whole):
             return Outcome.UNKNOWN
         return last
@@ -178,8 +177,9 @@ class _Once:
         outcome: Outcome | None = None
         askable = bool(progress.tokens) or self._lookup(op.model.resource) is not None
         if failure.outcome is Outcome.UNKNOWN and askable and call.deadline > self._clock():
+            whole = progress.answer is not None and progress.answer.outcome is not Outcome.UNKNOWN
             try:
-                outcome = await self._outcome(op, tuple(progress.tokens), progress.answer)
+                outcome = await self._outcome(op, tuple(progress.tokens), whole=whole)
             except BridgeError as again:
                 _log.info("what became of a write cannot be asked now: %s", again)
         match outcome:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bridge_core.errors import Outcome
-from bridge_core.operations import Create, Delete, Page, Record, Update, Write, Written
+from bridge_core.errors import Conflict, Outcome
+from bridge_core.operations import Create, Delete, Embed, Page, Record, Update, Write, Written
 from bridge_core.query import Column, Path
 from bridge_core.schema import Model
 from bridge_core.values import decode_json, encode, from_json
@@ -93,6 +93,7 @@ class _Kept(msgspec.Struct, array_like=True):
     records: bytes | None = None
     rows: int | None = None
     total: int | None = None
+    sight: str = ""  # what its caller could see of the records
 
 
 def fingerprint(op: Write) -> str:
@@ -108,7 +109,7 @@ def fingerprint(op: Write) -> str:
             said += [op.where, op.defaults, op.keys]
         case Delete():
             said += [op.where, op.keys]
-    said.append(replace(op.options, key=None, witness=None))
+    said += [replace(op.options, key=None, witness=None, embeds=()), *map(_nested, op.options.embeds)]
     return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass") + encode(body)).hexdigest()
 
 
@@ -125,14 +126,25 @@ def packed(answer: Written, op: Write) -> bytes:
         records,
         page.rows if page is not None else None,
         page.total if page is not None else None,
+        _sight(op) if page is not None else "",
     )
     return msgspec.msgpack.encode(kept)
 
 
 def unpacked(answer: bytes | None, op: Write) -> Written:
-    """Turn bytes into the answer that they were, marked as a replay."""
+    """Turn bytes into the answer that they were, marked as a replay.
+
+    Raise Conflict where it holds records, and the caller may see others, or others of their fields, than they did then.
+    """
     assert answer is not None  # what is done has an answer
     kept = msgspec.msgpack.decode(answer, type=_Kept)
+    if kept.records is not None and kept.sight != _sight(op):
+        raise Conflict(
+            "the first request with this Idempotency-Key was applied, but what you may see has changed since then",
+            code="BRG409A",
+            hint="read the records",
+            outcome=Outcome.APPLIED,
+        )
     page = None
     if kept.records is not None and op.options.encoded:
         page = Page(encoded=kept.records, rows=kept.rows, total=kept.total)
@@ -141,6 +153,30 @@ def unpacked(answer: bytes | None, op: Write) -> Written:
     keys = _records(op.model, (), kept.keys)
     outcome = Outcome(kept.outcome)
     return Written(kept.affected, kept.inserted, page, keys, outcome, kept.failures, replayed=True)
+
+
+def told(answer: bytes) -> Outcome:
+    """Return the outcome that an answer speaks of."""
+    return Outcome(msgspec.msgpack.decode(answer, type=_Kept).outcome)
+
+
+def _nested(embed: Embed) -> tuple[object, ...]:
+    """Return what a caller said of an embed: without its models, which policy narrows, and whose sets have no order."""
+    read = embed.read
+    way = (embed.name, embed.relation, embed.inner, embed.spread, embed.shown)
+    return (*way, read.select, read.where, read.order, read.window, *map(_nested, read.embeds))
+
+
+def _sight(op: Write) -> str:
+    """Return what tells one view of the records of a write from another: its fields and its rows."""
+    views: list[object] = [[field.name for field in op.model.readable], op.scope]
+    views += map(_view, op.options.embeds)
+    return hashlib.sha256(repr(views).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _view(embed: Embed) -> tuple[object, ...]:
+    fields = [field.name for field in embed.read.model.readable]
+    return (fields, embed.read.scope, embed.junction_scope, *map(_view, embed.read.embeds))
 
 
 def _records(model: Model, select: Sequence[Column], body: bytes) -> list[Record]:
