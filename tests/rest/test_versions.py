@@ -121,6 +121,7 @@ async def test_a_put_can_be_made_to_create_only(client: httpx.AsyncClient, adapt
         ("PUT", PATH, {"if-none-match": '"x"'}, 422),
         ("PATCH", PATH, {"if-match": "x"}, 400),
         ("PUT", PATH, {"if-none-match": "x"}, 400),
+        ("POST", "/books", {"if-none-match": "*", "prefer": "resolution=merge-duplicates"}, 422),
     ],
 )
 async def test_what_cannot_be_held_to_a_version_says_so(

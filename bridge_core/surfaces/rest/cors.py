@@ -11,7 +11,7 @@ _MAX_AGE: Final = (b"access-control-max-age", b"86400")
 _EXPOSED: Final = (
     b"access-control-expose-headers",
     b"Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, "
-    b"Range-Unit, Preference-Applied, Proxy-Status, Retry-After, Bridge-Outcome",
+    b"Range-Unit, Preference-Applied, Proxy-Status, Retry-After, ETag, Idempotent-Replayed, Bridge-Outcome",
 )
 _VARY: Final = (b"vary", b"Origin")
 _MOST_ASKED: Final = 100

@@ -49,7 +49,11 @@ def conditional(op: Write | None, request: Request) -> Write | None:
     unless = request.unless_match
     if unless is not None and (unless != (ANY,) or request.method not in ("PUT", "POST")):
         raise Refused("a write takes If-None-Match only as *, in PUT and POST", hint="name the version with If-Match")
-    if request.method != "PUT" or not isinstance(op, Create):
+    if not isinstance(op, Create):
+        return op
+    if request.method != "PUT":
+        if unless is not None and op.upsert is not None and op.upsert.resolution is Resolution.MERGE:
+            raise Refused("If-None-Match only adds records, and merge-duplicates changes those that are there")
         return op
     if unless is not None:
         return replace(op, upsert=Upsert(Resolution.IGNORE, op.model.key))
