@@ -11,7 +11,7 @@ from bridge_core.operations import Record
 from bridge_core.patterns import like, regular
 from bridge_core.query import And, Condition, Filter, Is, Not, Op, Or, Path, Quantifier
 from bridge_core.schema import Field, FieldType, Model
-from bridge_core.values import JSON_NULL, json_text, jsonable
+from bridge_core.values import JSON_NULL, json_text, jsonable, text_of
 from bridge_core.values.operation import place_of
 
 Truth: TypeAlias = bool | None
@@ -41,6 +41,9 @@ def matches(model: Model, term: Filter, record: Record) -> bool:
 def value_at(model: Model, path: Path) -> Callable[[Record], object]:
     """Return the function that gives what a path leads to in a record; None where it leads nowhere."""
     name, steps = path.field, path.steps
+    if path.text:
+        kind = model.any_field(name).type
+        return lambda record: None if (found := record.get(name)) is None else text_of(found, kind)
     if not steps:
         return lambda record: record.get(name)
     as_json = model.any_field(name).type is FieldType.JSON

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -11,6 +11,7 @@ from typing import Final
 from bridge_core import registry, roles
 from bridge_core.auth.assembly import Auth, open_auth
 from bridge_core.auth.authenticate import Authenticator
+from bridge_core.auth.settings import JetSettings as JetAdmin
 from bridge_core.bridge import Bridge
 from bridge_core.call import Principal
 from bridge_core.errors import BridgeError
@@ -21,12 +22,16 @@ from bridge_core.surfaces import auth as auth_surface
 from bridge_core.surfaces import health
 from bridge_core.surfaces.guard import guarded
 from bridge_core.surfaces.http import Authenticate
+from bridge_core.surfaces.jet import JetApp
+from bridge_core.surfaces.jet.access import asking
+from bridge_core.surfaces.jet.settings import Identity, JetSettings
 from bridge_core.surfaces.rest import RestApp, RestSettings
 from bridge_core.surfaces.routes import Access, Application, Entry, application
 
 _log = logging.getLogger(__name__)
 
 REST: Final = "/rest/"
+JET: Final = "/api/"
 RETRIES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between attempts to open a resource; the last one repeats
 
 
@@ -37,7 +42,7 @@ class Generation:
     settings: Settings
     bridge: Bridge
     auth: Auth
-    rest: Application
+    data: Mapping[str, Application]  # the surfaces that make operations, by the beginning of their paths
     pages: Application
     running: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,9 +81,9 @@ async def opened(settings: Settings, available: Sequence[EntryPoint], draining: 
         )
         opening.push_async_callback(bridge.close)
         roles.check(settings, bridge.resources())
-        rest = RestApp(bridge, authenticate(auth.authenticator), rest_settings(settings.server))
+        data = _data(settings, bridge, auth)
         table = [
-            Entry(REST, rest, access=Access.POLICY),
+            *(Entry(prefix, app, access=Access.POLICY) for prefix, app in data.items()),
             *auth_surface.routes(auth),
             *health.routes(bridge, draining),
         ]
@@ -87,7 +92,8 @@ async def opened(settings: Settings, available: Sequence[EntryPoint], draining: 
     bridge.watch()
     failed = [opener for opener in openers if bridge.resources()[opener.name].adapter is None]
     tasks = [asyncio.create_task(_open_later(opener, bridge)) for opener in failed]
-    return Generation(settings, bridge, auth, guarded(rest), pages, tasks=tasks)
+    surfaces = {prefix: guarded(app) for prefix, app in data.items()}
+    return Generation(settings, bridge, auth, surfaces, pages, tasks=tasks)
 
 
 def authenticate(authenticator: Authenticator) -> Authenticate:
@@ -114,6 +120,34 @@ def rest_settings(settings: ServerSettings) -> RestSettings:
         rollback=settings.rollback,
         aggregates=settings.aggregates,
     )
+
+
+def jet_settings(settings: Settings) -> JetSettings:
+    """Return what the surface of the Jet Bridge protocol is told."""
+    server, jet = settings.server, settings.auth.jet or JetAdmin()
+    default = settings.resources.get(settings.default_resource or "")
+    return JetSettings(
+        origins=server.cors_origins,
+        max_url=server.max_url,
+        max_body=server.max_body,
+        deadline=server.deadline,
+        body_timeout=server.body_timeout,
+        write_timeout=server.write_timeout,
+        identity=Identity(
+            project=jet.project,
+            environment=jet.environment,
+            registered=jet.project_token is not None,
+            web_base_url=str(jet.web_base_url).rstrip("/"),
+            engine=default.adapter if default is not None else "none",
+        ),
+    )
+
+
+def _data(settings: Settings, bridge: Bridge, auth: Auth) -> Mapping[str, Application]:
+    rest = RestApp(bridge, authenticate(auth.authenticator), rest_settings(settings.server))
+    if settings.auth.jet is None:
+        return {REST: rest}
+    return {REST: rest, JET: JetApp(bridge, asking(auth.authenticator), jet_settings(settings))}
 
 
 async def _open_later(opener: Opener, bridge: Bridge) -> None:

@@ -71,13 +71,15 @@ class Step:
 class Path:
     """A field, and the way into its JSON value where there is one.
 
-    With `embed`, the field is one of the related record that the embed of that name leads to; without a field, the
-    path stands for the related records themselves, which can only be tested to be there or not.
+    With `text`, the value is meant as its text, whatever its type. With `embed`, the field is one of the related
+    record that the embed of that name leads to; without a field, the path stands for the related records themselves,
+    which can only be tested to be there or not.
     """
 
     field: str
     steps: tuple[Step, ...] = ()
     embed: str | None = None
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

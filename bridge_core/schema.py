@@ -59,6 +59,7 @@ class Field:
     comment: str = ""
     operators: frozenset[Op] = frozenset()
     paths: bool = False  # the backend filters, sorts and selects inside the JSON value
+    texts: bool = False  # the backend filters by the text of the value, whatever its type
     sortable: bool = False
     groupable: bool = False
     readable: bool = True

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from bridge_core.config import load
 from bridge_core.errors import BridgeError, ConfigurationError
-from bridge_core.generation import REST, Generation, opened
+from bridge_core.generation import JET, REST, Generation, opened
 from bridge_core.listener import Listener, configuration
 from bridge_core.settings import ServerSettings, Settings
 
@@ -70,10 +70,9 @@ class Site:
         assert generation is not None  # the listener starts after `open`
         generation.running += 1
         try:
-            if scope["path"].startswith(REST):
-                await generation.rest(scope, receive, send)
-            else:
-                await generation.pages(scope, receive, send)
+            path = scope["path"]
+            prefix = REST if path.startswith(REST) else JET if path.startswith(JET) else ""
+            await generation.data.get(prefix, generation.pages)(scope, receive, send)
         finally:
             generation.running -= 1
             if not generation.running:

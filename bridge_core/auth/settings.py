@@ -42,6 +42,7 @@ class JetSettings(_Table):
     """Where tokens of Jet Admin are checked, and what they may do at most."""
 
     api_base_url: HttpUrl = HttpUrl("https://api.jetadmin.io/api")
+    web_base_url: HttpUrl = HttpUrl("https://app.jetadmin.io")
     project: str | None = None
     project_token: SecretStr | None = Field(default=None, description="without it: the one that `register` stored")
     registration_token: SecretStr | None = None

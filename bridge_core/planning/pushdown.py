@@ -56,7 +56,7 @@ def answers(model: Model, condition: Condition) -> bool:
     field = model.any_field(condition.path.field)
     if condition.op not in field.operators or condition.quantifier is not None:
         return False
-    if condition.path.steps and not field.paths:
+    if (condition.path.steps and not field.paths) or (condition.path.text and not field.texts):
         return False
     if condition.op is not Op.IN:
         return True
@@ -192,7 +192,8 @@ def _is_not(term: Condition) -> Filter:
 def _condition(model: Model, term: Condition) -> Filter | None:
     if answers(model, term):
         return term
-    if term.path.steps and not model.any_field(term.path.field).paths:
+    field = model.any_field(term.path.field)
+    if (term.path.steps and not field.paths) or (term.path.text and not field.texts):
         return None
     for rewrite in _EQUIVALENT.get(term.op, ()):
         rewritten = rewrite(model, term)

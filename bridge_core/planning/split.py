@@ -69,7 +69,7 @@ def fixed_keys(model: Model, where: Filter, most: int) -> tuple[Key, ...] | None
         return None
     found: dict[str, dict[object, None]] = {}
     for term in conjuncts(positive(where)):
-        if isinstance(term, Condition) and term.path.field in model.key and not term.path.steps:
+        if isinstance(term, Condition) and term.path.field in model.key and not (term.path.steps or term.path.text):
             values = {Op.EQ: (term.value,), Op.IN: term.value}.get(term.op)
             if isinstance(values, tuple):
                 found.setdefault(term.path.field, dict.fromkeys(each for each in values if each is not None))

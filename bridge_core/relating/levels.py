@@ -195,4 +195,4 @@ def _rewritten(term: Filter) -> Filter:
 
 
 def _rewritten_path(path: Path) -> Path:
-    return path if path.embed is None else Path(f"{_VALUE}{path.embed} {path.field}", path.steps)
+    return path if path.embed is None else Path(f"{_VALUE}{path.embed} {path.field}", path.steps, text=path.text)

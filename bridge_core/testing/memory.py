@@ -112,7 +112,7 @@ _FIELDS: Final[Mapping[Weakness, Mapping[str, Any]]] = MappingProxyType(
     {
         Weakness.FILTER: {"operators": frozenset()},
         Weakness.EQUALITY: {"operators": _EQUALITY_OPS},
-        Weakness.PATHS: {"paths": False},
+        Weakness.PATHS: {"paths": False, "texts": False},
         Weakness.SORT: {"sortable": False},
     }
 )
@@ -121,7 +121,9 @@ _FIELDS: Final[Mapping[Weakness, Mapping[str, Any]]] = MappingProxyType(
 def able(model: Model, weaknesses: Iterable[Weakness] = ()) -> Model:
     """Return the model with every ability but these."""
     capabilities = _ABLE
-    fields = tuple(replace(each, operators=_operators(each), paths=True, sortable=True) for each in model.fields)
+    fields = tuple(
+        replace(each, operators=_operators(each), paths=True, texts=True, sortable=True) for each in model.fields
+    )
     for weakness in weaknesses:
         capabilities = replace(capabilities, **_CAPABILITIES.get(weakness, {}))
         fields = tuple(replace(each, **_FIELDS.get(weakness, {})) for each in fields)

@@ -93,6 +93,7 @@ def _must_answer(model: Model, condition: Condition) -> None:
     field = next(each for each in model.fields if each.name == condition.path.field)
     assert condition.op in field.operators, f"operator {condition.op.value} on {field.name}"
     assert field.paths or not condition.path.steps, f"a path into {field.name}"
+    assert field.texts or not condition.path.text, f"the text of {field.name}"
     most = model.capabilities.max_in
     if condition.op is Op.IN and most is not None:
         assert isinstance(condition.value, tuple)

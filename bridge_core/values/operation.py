@@ -93,6 +93,8 @@ def typed_filter(model: Model, term: Filter, zone: tzinfo = UTC) -> Filter:
 def place_of(model: Model, path: Path) -> Field:
     """Return what a path leads to as if it were a field: text behind `->>`, else JSON."""
     field = model.any_field(path.field)
+    if path.text:
+        return Field(path.field, FieldType.TEXT)
     if not path.steps:
         return field
     return Field(path.field, FieldType.TEXT if path.steps[-1].text else FieldType.JSON)

@@ -246,6 +246,7 @@ def _field(row: RowMapping, reflected: ReflectedColumn, relation: RowMapping) ->
         comment=reflected.get("comment") or "",
         operators=EVERY_OP,
         paths=True,
+        texts=True,
         sortable=True,
         groupable=True,
         creatable=takes and bool(relation["events"] & _CAN_INSERT),

@@ -74,6 +74,8 @@ class PgStrategy:
 
     def operand(self, column: ColumnElement[Any], path: Path) -> ColumnElement[Any]:
         """Return a column, or what stands at a path in it, in a form that can be compared and sorted."""
+        if path.text:
+            return sa.cast(column, TEXT)
         if not path.steps:
             return column
         as_json = path.steps[-1].text and self._types[path.field].base == "json"
@@ -140,6 +142,8 @@ class PgStrategy:
 
     def _type(self, condition: Condition) -> PgType:
         steps = condition.path.steps
+        if condition.path.text:
+            return _AS_TEXT
         if not steps:
             return self._types[condition.path.field]
         return _AS_TEXT if steps[-1].text else _AS_JSON

@@ -1,5 +1,6 @@
 """Large answers of PostgreSQL, piece by piece: memory stays flat, and a failure half-way is an error."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -10,6 +11,7 @@ from bridge_sql.statement import Statement
 from bridge_core.operations import Page
 
 LARGE: Final = 2_000  # records: more than this are not put together in one piece
+_OFFSET: Final = re.compile(r"([+-])(\d{1,2})(?::?(\d{2}))?")
 _CHUNK: Final = 500  # records fetched at once
 
 
@@ -47,4 +49,13 @@ async def _pieces(pool: Pool, statement: Statement, values: list[object], timezo
 
 async def use_timezone(connection: Any, name: str) -> None:
     """Show and read times in a zone until the transaction ends."""
-    await connection.execute("SELECT pg_catalog.set_config('TimeZone', $1, true)", name)
+    await connection.execute("SELECT pg_catalog.set_config('TimeZone', $1, true)", _as_posix(name))
+
+
+def _as_posix(name: str) -> str:
+    """Turn an offset around: PostgreSQL counts west of Greenwich as positive, everybody else east of it."""
+    offset = _OFFSET.fullmatch(name)
+    if offset is None:
+        return name
+    turned = "-" if offset[1] == "+" else "+"
+    return f"<{name}>{turned}{offset[2]}:{offset[3] or '00'}"
