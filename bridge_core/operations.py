@@ -58,6 +58,7 @@ class Read:
     max_scan: int | None = None  # records that the caller lets the core read beyond those it returns
     embeds: tuple["Embed", ...] = ()
     versions: bool = False  # the caller would know the versions of the records
+    having: Filter = EVERYTHING  # of groups: its paths name columns of the answer
 
 
 @dataclass(frozen=True, slots=True)

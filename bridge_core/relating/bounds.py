@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from bridge_core.errors import Refused
 from bridge_core.operations import Page, Read, Record, page_of
-from bridge_core.query import Counting, Slice
+from bridge_core.query import EVERYTHING, Counting, Slice
 from bridge_core.relating.ends import deciding
-from bridge_core.relating.groups import folded
+from bridge_core.relating.groups import folded, had
 from bridge_core.relating.levels import Level
 from bridge_core.relating.shapes import raw
 from bridge_core.schema import FieldType
@@ -29,9 +29,9 @@ def counting(read: Read) -> Read:
 
 def counted(read: Read, total: int) -> list[Record]:
     """Return the one record of an answer that only counts."""
-    (made,) = folded(replace(read, order=()), [])
+    (made,) = folded(replace(read, order=(), having=EVERYTHING), [])
     casts = {column.name: column.result_cast for column in read.select}
-    return [{name: _cast(total, casts.get(name), read.timezone) for name in made}]
+    return had(read, [{name: _cast(total, casts.get(name), read.timezone) for name in made}])
 
 
 def cut(read: Read, made: Sequence[Record]) -> Page:

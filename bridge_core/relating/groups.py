@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from bridge_core.compare import json_rank, ordering
 from bridge_core.errors import BadValue
+from bridge_core.evaluate import predicate
 from bridge_core.operations import Read, Record
-from bridge_core.query import ROWS, Column, Order
+from bridge_core.query import EVERYTHING, ROWS, Aggregate, Column, Order
 from bridge_core.relating.numbers import computed, must_compute
 from bridge_core.relating.shapes import Output, outputs
 from bridge_core.schema import Field, FieldType, Model
-from bridge_core.values import cast, jsonable
+from bridge_core.values import cast, jsonable, typed_filter, zone_of
 from bridge_core.values.operation import place_of
 
 _TYPES: Final[Mapping[type, FieldType]] = {
@@ -26,6 +27,7 @@ _TYPES: Final[Mapping[type, FieldType]] = {
     date: FieldType.DATE,
     time: FieldType.TIME,
 }
+_OF_THE_VALUES: Final = frozenset({Aggregate.MIN, Aggregate.MAX})
 Maker = Callable[[Sequence[Record]], object]
 
 
@@ -50,10 +52,30 @@ def folded(read: Read, records: Sequence[Record]) -> list[Record]:
     for record in records:
         groups.setdefault(tuple(json_rank(jsonable(record[name])) for name in by), []).append(record)
     makers = [(each.name, _maker(each, read.timezone)) for each in found]
-    made: list[Record] = [{name: make(members) for name, make in makers} for members in groups.values()]
+    every: list[Record] = [{name: make(members) for name, make in makers} for members in groups.values()]
+    made = had(read, every)
     for term in reversed(read.order):
         _sort(made, term, _chosen(term, found))
     return made
+
+
+def had(read: Read, made: list[Record]) -> list[Record]:
+    """Return the groups that a read wants to have."""
+    if read.having == EVERYTHING:
+        return made
+    found = outputs(read)
+    model = Model("groups", tuple(replace(_kind(each, made), name=each.name) for each in found))
+    holds = predicate(model, typed_filter(model, read.having, zone_of(read.timezone)))
+    return [record for record in made if holds(record) is True]
+
+
+def _kind(output: Output, made: Sequence[Record]) -> Field:
+    column = output.column
+    if column is not None and column.aggregate is None and column.cast is None:
+        return _place(output)
+    if column is not None and column.aggregate in _OF_THE_VALUES and column.cast is column.result_cast is None:
+        return _place(output)
+    return _typed_as([value for record in made if (value := record[output.name]) is not None])
 
 
 def _maker(output: Output, timezone: str | None) -> Maker:

@@ -6,7 +6,7 @@ from typing import Final
 
 from bridge_core.errors import Refused
 from bridge_core.operations import Embed, Read
-from bridge_core.query import ROWS, Column, Counting, Path, Slice
+from bridge_core.query import EVERYTHING, ROWS, Column, Counting, Path, Slice
 from bridge_core.schema import Cardinality, Model
 
 _TO_ONE: Final = frozenset({Cardinality.MANY_TO_ONE, Cardinality.ONE_TO_ONE})
@@ -82,6 +82,7 @@ def raw(read: Read) -> Read:
         select=columns,
         embeds=embeds,
         order=(),
+        having=EVERYTHING,
         window=Slice(),
         count=Counting.NONE,
         encoded=False,

@@ -10,8 +10,9 @@ import msgspec
 from bridge_core.bridge import Bridge
 from bridge_core.call import ANONYMOUS, Call, Principal
 from bridge_core.deadlines import Deadlines
-from bridge_core.errors import BridgeError, Forbidden, NotAllowed, UnknownName
+from bridge_core.errors import BridgeError, Forbidden, Malformed, NotAllowed, UnknownName
 from bridge_core.operations import Answer, Operation, Page, Record, Verb, Write, Written
+from bridge_core.query import EVERYTHING
 from bridge_core.schema import Model
 from bridge_core.surfaces.http import (
     Authenticate,
@@ -199,6 +200,8 @@ class RestApp:
         records = await self._records(request, receive) if method != "DELETE" else []
         model = await self._model(asked)
         laid = self._laid(asked, model)
+        if laid.having != EVERYTHING:
+            raise Malformed("having filters the groups of a read, and not what a write answers")
         asked.preferences.must_be_known()
         wanted = Wanted(self._media_of(request), model, laid, asked.preferences.timezone)
         ask = Ask(

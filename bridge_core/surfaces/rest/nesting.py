@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from bridge_core.condition import condition_of
-from bridge_core.errors import Malformed, Rejected
+from bridge_core.errors import Malformed, Rejected, UnknownName
 from bridge_core.grammar import Key, Word, logic_of, not_embedded, order_of
+from bridge_core.logic import tree_of
 from bridge_core.operations import Embed, Read
 from bridge_core.query import (
     EVERYTHING,
@@ -24,9 +25,11 @@ from bridge_core.query import (
     Order,
     Path,
     Slice,
+    both,
+    conditions,
 )
 from bridge_core.schema import Cardinality, Model, Relation
-from bridge_core.surfaces.rest.querystring import Query
+from bridge_core.surfaces.rest.querystring import Query, is_having
 from bridge_core.surfaces.rest.relations import relation_of
 from bridge_core.surfaces.rest.select import Aggregated, Item, Nested, Star
 from bridge_core.surfaces.rest.window import number_of
@@ -50,6 +53,7 @@ class Laid:
     embeds: tuple[Embed, ...]
     where: Filter
     order: tuple[Order, ...]
+    having: Filter = EVERYTHING
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +71,18 @@ def laid_out(query: Query, model: Model, find: Find, *, aggregates: bool) -> Lai
     """Resolve what a query says of a model; raise for what is not there, not embedded, ambiguous, or too much."""
     said = [(key.embeds, key, value) for key, value in query.nested]
     items = query.selection.items
-    return _Layout(find, aggregates=aggregates).level(model, items, said, query.where, query.order)
+    own = _Own(query.where, query.order, having=query.having)
+    return _Layout(find, aggregates=aggregates).level(model, items, said, own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the keys of a query say of one level."""
+
+    where: Filter
+    order: tuple[Order, ...]
+    window: Slice = Slice()
+    having: Filter = EVERYTHING
 
 
 class _Layout:
@@ -76,9 +91,7 @@ class _Layout:
         self._aggregates = aggregates
         self._embeds = 0
 
-    def level(
-        self, model: Model, items: Sequence[Item], said: Sequence[_Said], where: Filter, order: tuple[Order, ...]
-    ) -> Laid:
+    def level(self, model: Model, items: Sequence[Item], said: Sequence[_Said], own: _Own) -> Laid:
         """Lay out one model and everything below it."""
         nested = [item for item in items if isinstance(item, Nested)]
         columns = tuple(column for item in items for column in self._columns(model, item))
@@ -91,8 +104,9 @@ class _Layout:
             columns = ()
         nullable = [embed for embed in embeds if embed.name not in model.by_name]
         computed = {column.name for column in columns if column.aggregate is not None} - model.by_name.keys()
-        ordered = tuple(_directed(term, embeds, computed) for term in order)
-        return Laid(columns, embeds, _reached(where, nullable), ordered)
+        ordered = tuple(_directed(term, embeds, computed) for term in own.order)
+        _must_group(own.having, columns)
+        return Laid(columns, embeds, _reached(own.where, nullable), ordered, own.having)
 
     def _far(self, model: Model, relation: Relation) -> Model:
         return self._find(relation.target_resource or model.resource, relation.target)
@@ -125,13 +139,20 @@ class _Layout:
         far = self._far(model, relation)
         between = relation.junction
         mine = [(way[1:], key, value) for way, key, value in said if way[0] in _names(item)]
-        own = [(key, value) for way, key, value in mine if not way]
-        where, order, window = _own(own)
-        laid = self.level(far, item.items, [each for each in mine if each[0]], where, order)
+        own = _own([(key, value) for way, key, value in mine if not way])
+        laid = self.level(far, item.items, [each for each in mine if each[0]], own)
         return Embed(
             item.alias or item.target,
             relation,
-            Read(far, laid.columns, laid.where, order=laid.order, window=window, embeds=laid.embeds),
+            Read(
+                far,
+                laid.columns,
+                laid.where,
+                order=laid.order,
+                window=own.window,
+                embeds=laid.embeds,
+                having=laid.having,
+            ),
             inner=item.inner,
             spread=item.spread,
             shown=bool(item.items),
@@ -146,12 +167,31 @@ def _names(item: Nested) -> tuple[str, ...]:
     return (item.alias, item.target) if item.alias is not None else (item.target,)
 
 
-def _own(said: Sequence[tuple[Key, str]]) -> tuple[Filter, tuple[Order, ...], Slice]:
+def _must_group(having: Filter, columns: Sequence[Column]) -> None:
+    """Raise unless a filter of groups speaks of columns of the answer, and there are groups."""
+    if having == EVERYTHING:
+        return
+    known = {column.name for column in columns}
+    if not any(column.aggregate for column in columns):
+        raise Malformed("having filters groups, and the select has no aggregate", hint="select=status,n:count()")
+    for term in conditions(having):
+        if term.path.field not in known or term.path.steps or term.path.embed is not None:
+            raise UnknownName(
+                f"having speaks of {term.path.field!r}, which is no column of the answer",
+                code="42703",
+                hint=f"columns: {', '.join(sorted(known))}",
+            )
+
+
+def _own(said: Sequence[tuple[Key, str]]) -> _Own:
     terms: list[Filter] = []
+    having: Filter = EVERYTHING
     order: tuple[Order, ...] = ()
     limit, offset = None, 0
     for key, value in said:
         match key.word:
+            case Word.FILTER if is_having(key, value):
+                having = both(having, tree_of(value, disjunction=False))
             case Word.FILTER:
                 terms.append(condition_of(key.path, value))
             case Word.AND | Word.OR:
@@ -164,7 +204,7 @@ def _own(said: Sequence[tuple[Key, str]]) -> tuple[Filter, tuple[Order, ...], Sl
                 offset = max(number_of("offset", value), 0)
             case _:
                 raise Malformed(f"{key.word.value!r} cannot be said of an embedded resource")
-    return (And(tuple(terms)) if terms else EVERYTHING), order, Slice(offset, limit)
+    return _Own(And(tuple(terms)) if terms else EVERYTHING, order, Slice(offset, limit), having)
 
 
 def _reached(term: Filter, embeds: Sequence[Embed]) -> Filter:

@@ -9,12 +9,14 @@ from urllib.parse import unquote_plus
 from bridge_core.condition import condition_of
 from bridge_core.errors import Malformed
 from bridge_core.grammar import Key, Word, key_of, logic_of, names_of, order_of
-from bridge_core.query import EVERYTHING, And, Filter, Order
+from bridge_core.logic import tree_of
+from bridge_core.query import EVERYTHING, And, Filter, Order, Path, both
 from bridge_core.schema import Model
 from bridge_core.surfaces.rest.select import EVERY_FIELD, Selection, selection_of
 from bridge_core.surfaces.rest.settings import remembering
 from bridge_core.surfaces.rest.window import number_of
 
+_HAVING: Final = Path("having")
 _VISIBLE: Final = bytes(range(33, 127))
 _CREDENTIALS: Final = frozenset(
     {"access_token", "accesstoken", "api_key", "api-key", "apikey", "auth", "auth_token", "authorization", "bearer",
@@ -38,6 +40,7 @@ class Query:
     on_conflict: tuple[str, ...] | None = None
     withheld: tuple[tuple[Key, str], ...] = ()
     nested: list[tuple[Key, str]] = field(default_factory=list)  # keys that go through embeds
+    having: Filter = EVERYTHING
 
     @property
     def where(self) -> Filter:
@@ -60,7 +63,7 @@ class Query:
     @property
     def flat(self) -> bool:
         """Whether nothing is embedded or aggregated, so that no name but those of fields must be resolved."""
-        plain = self.selection.columns is not None and not self.nested
+        plain = self.selection.columns is not None and not self.nested and self.having is EVERYTHING
         return plain and not any(term.path.embed is not None for term in self.order)
 
 
@@ -88,6 +91,8 @@ class QueryReader:
                 self._take(query, key, value, seen)
             elif suspicious:
                 query.withheld += ((key, value),)
+            elif value[:1] == "(" and is_having(key, value):
+                query.having = both(query.having, tree_of(value, disjunction=False))
             else:
                 query.terms.append(condition_of(key.path, value))
         return query
@@ -112,6 +117,11 @@ class QueryReader:
                 query.columns = self._columns(value)
             case Word.ON_CONFLICT:
                 query.on_conflict = self._on_conflict(value)
+
+
+def is_having(key: Key, value: str) -> bool:
+    """Tell whether a key filters groups: what follows it begins as no condition on a field of that name can."""
+    return key.word is Word.FILTER and key.path == _HAVING and value.startswith("(")
 
 
 def _key(text: str) -> tuple[Key, bool]:

@@ -52,6 +52,7 @@ def read_of(window: Slice, wanted: Wanted, preferences: Preferences, max_rows: i
         timezone=preferences.timezone,
         max_scan=preferences.max_scan,
         embeds=wanted.laid.embeds,
+        having=wanted.laid.having,
     )
 
 

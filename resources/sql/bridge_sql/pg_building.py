@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge_core.errors import BadValue, UnknownName
-from bridge_core.query import Column, Path
+from bridge_core.query import Aggregate, Column, Path
 from bridge_core.schema import Model
 
 DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped
@@ -93,6 +93,21 @@ class Building:
             raise BadValue(f'type "{name}" does not exist', code="42704")
         return sa.cast(value, Native(known))
 
+    def computed(self, column: Column) -> PgType:
+        """Return the type of a column of an answer, as far as a value that it is compared with has to know it."""
+        cast = column.result_cast if column.aggregate is not None else column.cast
+        extreme = column.aggregate in (Aggregate.MIN, Aggregate.MAX)
+        if cast is None and extreme:
+            cast = column.cast
+        known = self._known.types.castable(cast) if cast is not None else None
+        if known is not None:
+            return PgType(known, f"{known}[]", str(cast))
+        if column.path.steps and column.aggregate is None:
+            return _TEXT if column.path.steps[-1].text else _JSONB
+        if not (extreme or column.aggregate is None):
+            return _NUMERIC
+        return self.types[column.path.field]
+
     def version(self, names: Sequence[str]) -> ColumnElement[str]:
         """Return the version of a record: a digest of these columns as they are sent, whatever the session's settings.
 
@@ -109,6 +124,11 @@ class Building:
     def position(self, slot: int) -> ColumnElement[int]:
         """Return a parameter that is a number of records."""
         return sa.cast(self.binds.value(slot, sa.types.NULLTYPE, int), sa.BigInteger())
+
+
+_JSONB: Final = PgType("pg_catalog.jsonb", "pg_catalog._jsonb", "jsonb")
+_TEXT: Final = PgType("pg_catalog.text", "pg_catalog._text", "text")
+_NUMERIC: Final = PgType("pg_catalog.numeric", "pg_catalog._numeric", "numeric")
 
 
 def _part(at: int) -> Callable[[Any], object]:

@@ -12,13 +12,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from bridge_sql.facts import NativeType as Native
 from bridge_sql.pg_building import EMPTY, ROW, Building, by_name
+from bridge_sql.pg_dialect import PgStrategy
 from bridge_sql.predicates import Predicates
 from bridge_sql.shape import filter_width, read_width
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge_core.errors import BadValue, Refused
 from bridge_core.operations import Embed, Read
-from bridge_core.query import EVERYTHING, ROWS, Aggregate, Column, Order, Path, Slice
+from bridge_core.query import EVERYTHING, ROWS, Aggregate, Column, Order, Path, Slice, conditions
 from bridge_core.schema import Cardinality
 
 _RAW: Final = "bridge raw"
@@ -203,7 +204,18 @@ class Level:
         groups = [values[each.name] for each in outputs if each.aggregate is None]
         order = [self._group_order(term, outputs, values) for term in self.read.order]
         labelled = [_labelled(name, value) for name, value in values.items()]
-        return sa.select(*labelled).select_from(raw).group_by(*groups).order_by(*order)
+        rows = sa.select(*labelled).select_from(raw).group_by(*groups).order_by(*order)
+        return rows if self.read.having == EVERYTHING else rows.having(self._having(outputs, values))
+
+    def _having(self, outputs: Sequence[Output], values: Mapping[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+        """Translate the filter of groups over the values of the answer."""
+        columns = {each.name: each.column for each in outputs if each.column is not None}
+        named = {term.path.field for term in conditions(self.read.having)}
+        types = {name: self.building.computed(column) for name, column in columns.items() if name in named}
+        window = self.read.window
+        assert isinstance(window, Slice)  # the models are declared to page by offset
+        at = self._at_window() + (window.limit is not None) + (window.offset > 0)
+        return Predicates(PgStrategy(self.building.binds, types), "", values).filter(self.read.having, count(at))
 
     def _computed(self, output: Output, raw: sa.FromClause, columns: Mapping[str, sa.Label[Any]]) -> ColumnElement[Any]:
         column = output.column
@@ -232,13 +244,19 @@ class Level:
     def windowed(self, rows: sa.Select[Any]) -> sa.Select[Any]:
         """Return only the rows within the window of the read."""
         read = self.read
-        at = self._first + filter_width(read.where) + filter_width(read.scope) + (read.keys is not None)
+        at = self._at_window()
         window = read.window
         assert isinstance(window, Slice)  # the models are declared to page by offset
         if window.limit is not None:
             rows = rows.limit(self.building.position(at))
             at += 1
         return rows.offset(self.building.position(at)) if window.offset else rows
+
+
+    def _at_window(self) -> int:
+        """Return the position of the values of the window, behind those of filters and keys."""
+        read = self.read
+        return self._first + filter_width(read.where) + filter_width(read.scope) + (read.keys is not None)
 
 
 def _comparable(output: Output) -> ColumnElement[Any]:

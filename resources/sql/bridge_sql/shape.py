@@ -7,7 +7,7 @@ built by walking the operation in the same order in which its shape collected th
 from collections.abc import Hashable, Iterable
 
 from bridge_core.operations import Create, Delete, Embed, Read, Update
-from bridge_core.query import After, Condition, Filter, Not, Op, Order, Slice, conditions
+from bridge_core.query import EVERYTHING, After, Condition, Filter, Not, Op, Order, Slice, conditions
 
 
 def read_shape(op: Read, values: list[object], within: Slice | None = None) -> Hashable:
@@ -27,9 +27,10 @@ def read_shape(op: Read, values: list[object], within: Slice | None = None) -> H
     if window.offset:
         values.append(window.offset)
     spans = (window.limit is not None, window.offset > 0)
+    having = _filter(op.having, values) if op.having is not EVERYTHING else ()
     embeds = _embeds(op.embeds, values) if op.embeds else ()
     forms = (op.count, op.keys is not None, op.encoded, op.versions)
-    return (op.model, op.select, where, scope, op.order, spans, forms, embeds)
+    return (op.model, op.select, where, scope, op.order, spans, having, forms, embeds)
 
 
 def read_width(op: Read) -> int:

@@ -36,14 +36,15 @@ create table film (
 );
 create table actor (id int primary key, name text, fee numeric);
 create table part (film int references film, actor int references actor, role text, primary key (film, actor));
-create table award (id int primary key, film int references film, name text, rank int);
+create table award (id int primary key, film int references film, name text, rank int, more json);
 insert into director values (1, 'Ada', 1950, 's1', null), (2, 'Bo', 1960, 's2', 1), (3, 'Cy', null, 's3', 1);
 insert into film values
     (1, 'One', 1990, 10.50, 1, null), (2, 'Two', 1995, 20.00, 1, 2), (3, 'Three', 2000, null, 2, null),
     (4, 'Four', 2005, 5.25, null, null);
 insert into actor values (1, 'Xi', 5), (2, 'Yo', 7), (3, 'Zu', null);
 insert into part values (1, 1, 'lead'), (1, 2, 'villain'), (2, 2, 'lead'), (3, 3, 'lead');
-insert into award values (1, 1, 'gold', 2), (2, 1, 'silver', 1), (3, 3, 'gold', 1);
+insert into award values
+    (1, 1, 'gold', 2, '{"in": "Rome"}'), (2, 1, 'silver', 1, '{"in": "Bonn"}'), (3, 3, 'gold', 1, '{"in": "Rome"}');
 """
 EVERY = dict.fromkeys(Verb)
 RULES = {
@@ -139,6 +140,15 @@ ADA = {"name": "Ada"}
         ("/film?select=count(),takings.sum(),first:year.min()", [{"count": 4, "sum": 35.75, "first": 1990}]),
         ("/film?select=director,n:count()&order=n.desc,director.nullslast",
          [{"director": 1, "n": 2}, {"director": 2, "n": 1}, {"director": None, "n": 1}]),
+        ("/film?select=director,n:count()&having=(n.gt.1)", [{"director": 1, "n": 2}]),
+        ("/film?select=director,takings.sum(),y:year.max()&having=(or(sum.lt.15,y.gte.2005),director.is.null)&limit=5",
+         [{"director": None, "sum": 5.25, "y": 2005}]),
+        ("/film?select=count()&having=(count.gt.4)", []),
+        ("/award?select=more->>in,count()&having=(in.eq.Rome)", [{"in": "Rome", "count": 2}]),
+        ("/film?select=count()&having=(count.in.(4,5))&id=gt.0", [{"count": 4}]),
+        ("/film?select=year,t:takings.sum()::text&having=(t.like.2*)", [{"year": 1995, "t": "20.00"}]),
+        ("/director?select=name,film!film_director_fkey(year,count())&film.having=(year.lt.1995)&order=id&limit=2",
+         [{"name": "Ada", "film": [{"year": 1990, "count": 1}]}, {"name": "Bo", "film": []}]),
         ("/director?select=name,film!film_director_fkey(total:takings.sum())&order=id",
          [{"name": "Ada", "film": [{"total": 30.5}]}, {"name": "Bo", "film": [{"total": None}]},
           {"name": "Cy", "film": [{"total": None}]}]),
@@ -174,6 +184,10 @@ async def test_a_total_counts_what_an_inner_embed_leaves(client: httpx.AsyncClie
         ("/film?select=id,award(nope)", 400, "42703"),
         ("/film?select=id,award(name)&award.nope=eq.1", 400, "42703"),
         ("/film?select=title,count()&order=year", 400, "42803"),
+        ("/film?select=title,count()&having=(year.gt.1)", 400, "42703"),
+        ("/film?select=title&having=(title.eq.x)", 400, "PGRST100"),
+        ("/film?select=title,count()&having=(count.gt.x)", 400, "22P02"),
+        ("/film?select=title,count()&having=eq.5", 400, "42703"),
         ("/film?select=" + ",".join(f"a{n}:award(name)" for n in range(101)), 400, "PGRST100"),
     ],
 )
