@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from bridge_core.operations import Verb
+from bridge_core.surfaces.jet import writing
 from bridge_core.surfaces.jet.access import Anyone, Need
 from bridge_core.surfaces.jet.exchange import Reply
 from bridge_core.surfaces.jet.problems import Missing
@@ -70,8 +71,15 @@ def _later(parts: tuple[str, ...], what: str, need: Need = Anyone.MEMBER) -> Rou
 
 
 RECORDS: Final = (
-    _route(MODEL, GET=Endpoint(Verb.READ, _list)),
-    _route((*MODEL, ANY), GET=Endpoint(Verb.READ, _retrieve)),
+    _route(MODEL, GET=Endpoint(Verb.READ, _list), POST=Endpoint(Verb.CREATE, writing.create)),
+    _route((*MODEL, "bulk_create"), POST=Endpoint(Verb.CREATE, writing.create_many)),
+    _route(
+        (*MODEL, ANY),
+        GET=Endpoint(Verb.READ, _retrieve),
+        PUT=Endpoint(Verb.UPDATE, writing.update),
+        PATCH=Endpoint(Verb.UPDATE, writing.update_partly),
+        DELETE=Endpoint(Verb.DELETE, writing.delete),
+    ),
     _route((*MODEL, ANY, "get_siblings"), GET=Endpoint(Verb.READ, _siblings)),
 )
 OTHER_HALF: Final = (

@@ -65,6 +65,11 @@ def problem(error: BridgeError, *, writing: bool) -> Reply:
     return answer
 
 
+def body_of_problem(error: BridgeError) -> object:
+    """Return what the body of a reply says about an error."""
+    return _body(error, _status(error))
+
+
 def _status(error: BridgeError) -> int:
     if isinstance(error, Denied):
         return 403
