@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Final
 
 from bridge_core.adapter import Adapter, Probes, Transactions, Watches
 from bridge_core.call import Call, Handler, Layer, Principal
@@ -22,6 +23,7 @@ from bridge_core.router import Served, router
 from bridge_core.schema import Model, models_by_name
 
 _log = logging.getLogger(__name__)
+_PAUSE: Final = 1.0  # seconds before a description that failed is tried again
 
 
 class Bridge:
@@ -165,11 +167,15 @@ class Bridge:
 
     async def _follow(self, resource: str, adapter: Watches) -> None:
         while True:
-            await adapter.changed()
             try:
+                await adapter.changed()
                 await self.refresh(resource)
             except BridgeError as failure:
                 _log.warning("resource %s keeps its old description: %s", resource, failure)
+                await asyncio.sleep(_PAUSE)
+            except Exception:  # noqa: BLE001  # an adapter's bug shall not end the watch in silence
+                _log.exception("resource %s keeps its old description", resource)
+                await asyncio.sleep(_PAUSE)
 
 
 class _Planned(Exception):

@@ -53,6 +53,9 @@ class Site:
             except BridgeError as error:
                 _log.error("the configuration stays as it was: %s", error)
                 return
+            except Exception:  # noqa: BLE001  # whatever it was: the present generation goes on, and the operator hears of it
+                _log.exception("the configuration stays as it was")
+                return
             _log.info("the configuration was read again")
             if present is not None:
                 if present.settings.server != settings.server:

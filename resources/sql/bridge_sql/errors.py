@@ -53,7 +53,7 @@ def _rejected(message: str, state: str, hint: str | None) -> BridgeError:
 
 
 def _unknown_name(message: str, state: str, hint: str | None) -> BridgeError:
-    return UnknownName(message, code=state, hint=hint)
+    return UnknownName(message, code=state, hint=hint if state == "42883" else None)  # others name what may be hidden
 
 
 def _forbidden(message: str, state: str, hint: str | None) -> BridgeError:

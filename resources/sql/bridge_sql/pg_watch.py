@@ -86,8 +86,7 @@ class Watch:
             self._connection = None
             await asyncio.sleep(_RETRY)
             return False
-        if found != self._fingerprint:
-            self._fingerprint = found
+        if found != self._fingerprint:  # until a description has succeeded, it stays news
             return True
         try:
             await asyncio.wait_for(self._told.wait(), _EVERY)

@@ -19,7 +19,7 @@ from bridge_sql.reflect import Catalogue
 from bridge_sql.shape import create_shape, delete_shape, read_shape, update_shape
 from bridge_sql.statement import Statement
 
-from bridge_core.errors import BridgeError, Conflict, Outcome, UnknownName, UpstreamFailed
+from bridge_core.errors import BadValue, BridgeError, Conflict, Outcome, UnknownName, UpstreamFailed
 from bridge_core.operations import Create, Delete, Missing, Page, Read, Update, Written
 from bridge_core.query import Counting, Slice
 from bridge_core.schema import Model, Precondition
@@ -27,6 +27,7 @@ from bridge_core.values import encode
 
 _Run = Callable[[str, Sequence[object]], Awaitable[Any]]
 _TWICE: Final = "21000"  # "ON CONFLICT DO UPDATE command cannot affect row a second time"
+_NOT_NULL: Final = "23502"
 _STATEMENTS: Final = 2_000  # compiled statements that are kept
 
 
@@ -66,6 +67,8 @@ class PostgresAdapter:
             if failure.code != _TWICE:
                 raise
             raise Conflict("two of the records have the same key", code=_TWICE) from failure
+        except BadValue as failure:
+            raise _without_hidden(op.model, failure) from failure
 
     async def update(self, op: Update, /) -> Written:
         """Update by filter in one statement."""
@@ -226,6 +229,14 @@ def _with_versions(model: Model) -> Model:
     if model.kind != "table":
         return model
     return replace(model, capabilities=replace(model.capabilities, precondition=Precondition.ETAG))
+
+
+def _without_hidden(model: Model, failure: BadValue) -> BadValue:
+    """Return what the database said of a field without a value, unless the caller may not know that field."""
+    names = failure.message.split('"')[1:2]
+    if failure.code != _NOT_NULL or (names and names[0] in model.by_name):
+        return failure
+    return BadValue(f'a field of "{model.name}" that must have a value would be without one', code=_NOT_NULL)
 
 
 class _Undo(BridgeError):

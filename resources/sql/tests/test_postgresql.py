@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -339,6 +340,17 @@ async def test_a_record_that_breaks_a_rule_is_refused_by_name_alone(
     assert caught.value.code == code
     assert caught.value.outcome is Outcome.NOT_APPLIED
     assert caught.value.details is None  # the database's detail holds the row
+
+
+async def test_a_field_that_is_hidden_is_not_named_by_a_constraint(shared: PostgresAdapter) -> None:
+    model = await _model(shared, "person")
+    hidden = replace(model, fields=tuple(field for field in model.fields if field.name != "name"))
+
+    with pytest.raises(BadValue) as caught:
+        await shared.create(Create(hidden, [{"money": 1}], ("money",)))
+
+    assert caught.value.code == "23502"
+    assert '"name"' not in f"{caught.value.message} {caught.value.hint}"
 
 
 async def test_a_reference_into_nothing_is_a_conflict(shared: PostgresAdapter) -> None:
