@@ -18,7 +18,8 @@ __all__ = ["Limits", "Plan", "Strategy", "perform", "plan"]
 def plan(operation: Operation, limits: Limits) -> Plan:
     """Plan an operation; a plan that cannot be run says why."""
     if operation.model.capabilities.literals is Literals.NATIVE:
-        return Plan(operation, sent=(operation,))  # such a backend takes every operation as it is
+        records = operation.window.limit if isinstance(operation, Read) else None
+        return Plan(operation, sent=(operation,), records=records)  # such a backend takes every operation as it is
     try:
         _must_stand_alone(operation)
         typed = typed_operation(operation)
