@@ -91,7 +91,6 @@ async def rights() -> None:
 async def trail(auth: Auth) -> None:
     """Measure what the audit trail adds to a read, to a write alone, and to each of many writes at once."""
     kept = StoreTrail(auth.store)
-    kept.start()
     handle = audit(kept, Redaction(), time.time)(_inner)
     principal = Principal("7")
     read, write = (Call(kind, principal, 0.0) for kind in (Read(CUSTOMERS), Delete(CUSTOMERS, RULE.rows)))

@@ -124,7 +124,6 @@ def test_the_audit_trail_is_printed(config: Path) -> None:
     async def leave_records() -> None:
         store = await open_store(f"sqlite:///{config.parent / 'bridge.db'}")
         trail = StoreTrail(store)
-        trail.start()
         for number in ("a", "b"):
             await trail.begin(Begun(number, 1.0, "7", ("writer",), "world", "cities", "update", {}))
         trail.end(Ended("a", 2.0, Outcome.APPLIED, 1))

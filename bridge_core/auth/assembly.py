@@ -102,7 +102,6 @@ async def open_auth(
 
 def _audited(auth: Auth, settings: AuditSettings, clock: Callable[[], float]) -> Auth:
     trail = StoreTrail(auth.store)
-    trail.start()
     redaction = Redaction(frozenset(settings.redact))
     return replace(auth, trail=trail, layers=(audit(trail, redaction, clock, before=settings.before),))
 

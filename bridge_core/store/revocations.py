@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge_core.store.engine import Store
+from bridge_core.store.statements import Query
 from bridge_core.store.tables import REVOCATIONS, STATE
 
-_VERSION: Final = select(STATE.c.version)
+_VERSION: Final = Query(select(STATE.c.version))
+_SINCE: Final = Query(select(REVOCATIONS.c.id, REVOCATIONS.c.handle).where(REVOCATIONS.c.id > bindparam("since")))
 ANNOUNCED: Final = 3_600.0  # seconds that a change of a user or key is kept, where their own row says it for good
 
 
@@ -42,18 +44,15 @@ async def queued(connection: AsyncConnection) -> None:
 
 async def news(store: Store, since: int | None) -> News:
     """Return what was revoked after a version; cheap where nothing was."""
-    async with store.reading() as connection:
-        version = (await connection.execute(_VERSION)).scalar_one()
-        if version == since:
-            return News(version, frozenset(), complete=True)
-        if since is None:
-            return News(version, frozenset(), complete=False)
-        rows = await connection.execute(select(REVOCATIONS.c.id, REVOCATIONS.c.handle).where(REVOCATIONS.c.id > since))
-        found = rows.all()
-    newest = max((row.id for row in found), default=version)
-    return News(
-        max(version, newest), frozenset(row.handle for row in found), len(found) == max(version, newest) - since
-    )
+    ((version,),) = await store.look(_VERSION)
+    if version == since:
+        return News(version, frozenset(), complete=True)
+    if since is None:
+        return News(version, frozenset(), complete=False)
+    found = await store.look(_SINCE, since=since)
+    newest = max((number for number, _ in found), default=version)
+    handles = frozenset(handle for _, handle in found)
+    return News(max(version, newest), handles, complete=len(found) == max(version, newest) - since)
 
 
 async def revoked(connection: AsyncConnection, handles: Sequence[str], *, now: float) -> float | None:

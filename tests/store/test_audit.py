@@ -1,6 +1,7 @@
 """Every write leaves a record, whatever becomes of it; reads leave none and wait for nothing."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,12 @@ from bridge_core.operations import (
 from bridge_core.query import EVERYTHING, Condition, Not, Op
 from bridge_core.query import Path as FieldPath
 from bridge_core.schema import Field, FieldType, Model
-from bridge_core.store import audit as store_audit
+from bridge_core.store import batches as store_batches
 from bridge_core.store.audit import StoreTrail, forget, trail
+from bridge_core.store.batches import Batches, Writer
 from bridge_core.store.engine import Store, open_store
+from bridge_core.store.statements import Change, Done
+from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -38,9 +42,13 @@ ADA = Principal("7", ("support",))
 WHERE = Condition(FieldPath("email"), Op.EQ, "ada@example.com")
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_store(f"sqlite:///{tmp_path / 'bridge.db'}")
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    url = f"sqlite:///{tmp_path / 'bridge.db'}"
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres_18")
+        url = server.database()
+    opened = await open_store(url)
     yield opened
     await opened.close()
 
@@ -48,9 +56,20 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 async def kept(store: Store) -> AsyncIterator[StoreTrail]:
     made = StoreTrail(store)
-    made.start()
     yield made
     await made.close()
+
+
+class Counting:
+    """A writer that notes its commits: whether each was synced."""
+
+    def __init__(self, inner: Writer) -> None:
+        self._inner = inner
+        self.commits: list[bool] = []
+
+    async def commit(self, changes: Sequence[Change], *, synced: bool) -> Sequence[Done]:
+        self.commits.append(synced)
+        return await self._inner.commit(changes, synced=synced)
 
 
 class Backend:
@@ -196,32 +215,35 @@ async def test_what_cannot_be_recorded_is_not_tried(store: Store, kept: StoreTra
     assert backend.asked == []
 
 
-async def test_many_writes_at_once_are_all_recorded(
-    store: Store, kept: StoreTrail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    transactions = 0
-    real = StoreTrail._write
-
-    async def counted(self: StoreTrail, *args: Any) -> None:
-        nonlocal transactions
-        transactions += 1
-        await real(self, *args)
-
-    monkeypatch.setattr(StoreTrail, "_write", counted)
-    handle = audit(kept, Redaction(), lambda: 1.0)(Backend(Written(1)))
+async def test_many_writes_at_once_are_all_recorded_in_few_commits(store: Store, kept: StoreTrail) -> None:
+    store.batches = batches = Batches(counting := Counting(store.batches._writer))
+    handle = audit(StoreTrail(store), Redaction(), lambda: 1.0)(Backend(Written(1)))
 
     await asyncio.gather(*(handle(Call(Delete(CUSTOMERS, WHERE), ADA, float("inf"))) for _ in range(500)))
-    await kept.close()
+    await batches.close()
 
     records = await trail(store, limit=1_000)
     assert [each["state"] for each in records] == ["done"] * 500
-    assert transactions <= 10
+    assert len({each["request_id"] for each in records}) == 500
+    assert len(counting.commits) <= 3
+
+
+async def test_writes_one_after_the_other_pay_for_one_commit_each(store: Store, kept: StoreTrail) -> None:
+    store.batches = batches = Batches(counting := Counting(store.batches._writer))
+    handle = audit(StoreTrail(store), Redaction(), lambda: 1.0)(Backend(Written(1)))
+
+    for _ in range(20):
+        await handle(Call(Delete(CUSTOMERS, WHERE), ADA, float("inf")))
+    await batches.close()
+
+    assert counting.commits.count(True) == 20
+    assert [each["state"] for each in await trail(store)] == ["done"] * 20
 
 
 async def test_an_outcome_is_written_soon_without_another_write(
     store: Store, kept: StoreTrail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_audit, "SOON", 0.0)
+    monkeypatch.setattr(store_batches, "SOON", 0.0)
     handle = audit(kept, Redaction(), lambda: 1.0)(Backend(Written(1)))
 
     await handle(Call(Delete(CUSTOMERS, WHERE), ADA, float("inf")))
@@ -229,6 +251,62 @@ async def test_an_outcome_is_written_soon_without_another_write(
     async with asyncio.timeout(5):
         while await trail(store, pending=True):
             await asyncio.sleep(0)
+
+
+async def test_a_record_that_cannot_be_kept_stops_its_own_write_only(store: Store, kept: StoreTrail) -> None:
+    good, bad = Backend(Written(1)), Backend(Written(1))
+    call = Call(Delete(CUSTOMERS, WHERE), ADA, float("inf"))
+    nobody = Call(call.operation, Principal(None, ("support",)), float("inf"))  # type: ignore[arg-type]  # on purpose
+
+    results = await asyncio.gather(
+        audit(kept, Redaction(), lambda: 1.0)(good)(call),
+        audit(kept, Redaction(), lambda: 1.0)(bad)(nobody),
+        return_exceptions=True,
+    )
+
+    await kept.close()
+    assert (results[0], bad.asked) == (good.answer, [])
+    assert isinstance(results[1], Unavailable)
+    assert [each["subject"] for each in await trail(store)] == ["7"]
+
+
+CRASHING = """
+import asyncio, os, sys
+from bridge_core.call import Call, Principal
+from bridge_core.layers.audit import Redaction, audit
+from bridge_core.operations import Delete, Written
+from bridge_core.schema import Field, FieldType, Model
+from bridge_core.query import EVERYTHING
+from bridge_core.store.audit import StoreTrail
+from bridge_core.store.engine import open_store
+
+MODEL = Model("customers", (Field("id", FieldType.TEXT),), key=("id",), resource="shop")
+
+async def main():
+    async def inner(call):
+        if call.principal.subject == "dies":
+            os.kill(os.getpid(), 9)
+        return Written(1)
+
+    store = await open_store(sys.argv[1])
+    handle = audit(StoreTrail(store), Redaction(), lambda: 1.0)(inner)
+    for subject in ("first", "dies"):
+        await handle(Call(Delete(MODEL, EVERYTHING), Principal(subject), float("inf")))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_server_that_dies_within_a_write_leaves_it_pending(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bridge.db'}"
+    died = await asyncio.create_subprocess_exec(sys.executable, "-c", CRASHING, url)
+    assert await died.wait() == -9
+
+    store = await open_store(url)
+    records = await trail(store)
+    await store.close()
+
+    assert [(each["subject"], each["state"]) for each in records] == [("dies", "pending"), ("first", "done")]
 
 
 async def test_reads_leave_no_record(kept: StoreTrail, store: Store) -> None:
