@@ -14,9 +14,10 @@ from bridge_core.store.revocations import news, purge
 
 _log = logging.getLogger(__name__)
 
-INTERVAL: Final = 0.4  # seconds between two looks at the version
+INTERVAL: Final = 0.25  # seconds between two looks at the version
 LEASE: Final = 0.9  # seconds that remembered principals are believed after a look
 HOUSEKEEPING: Final = 600.0  # seconds
+DUE: Final = 1.0  # seconds between two looks whether something else is due
 
 
 class Follower:
@@ -39,7 +40,7 @@ class Follower:
         self._keep_audit = keep_audit
         self._version: int | None = None
         self._tidied = clock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def look(self) -> None:
         """Look once: forget what was revoked since the last look, and extend the lease."""
@@ -54,29 +55,41 @@ class Follower:
         self._authenticator.memory.lease = started + LEASE
 
     def start(self) -> None:
-        """Look again and again in the background; needs a running loop. `close` ends it."""
-        self._task = asyncio.create_task(self._run())
+        """Look again and again in the background; needs a running loop. `close` ends it.
+
+        Housekeeping has a task of its own: it waits for locks, and no look may wait for it.
+        """
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep_house())]
 
     async def close(self) -> None:
         """Stop looking, and write down what is not written yet."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             await self._key_use.flush()
         except BridgeError as error:
             _log.warning("the last use of keys is not noted: %s", error)
 
-    async def _run(self) -> None:
+    async def _follow(self) -> None:
         while True:
             try:
                 await self.look()
-                await self._tidy()
             except BridgeError as error:
                 _log.warning("revocations cannot be followed now, every credential is checked anew: %s", error)
             except Exception:  # noqa: BLE001 - without this task no revocation would be heard of again
                 _log.exception("following revocations failed; it is tried again")
             await asyncio.sleep(INTERVAL)
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                await self._tidy()
+            except BridgeError as error:
+                _log.warning("the store cannot be tidied now: %s", error)
+            except Exception:  # noqa: BLE001 - it must be tried again
+                _log.exception("tidying the store failed; it is tried again")
+            await asyncio.sleep(DUE)
 
     async def _tidy(self) -> None:
         now = self._clock()
