@@ -1,8 +1,10 @@
 """Leave a record of every write: who, what, which records, and what became of it. Reads pass untouched."""
 
+import itertools
+import os
 import re
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -14,6 +16,7 @@ from bridge_core.schema import Model
 
 MAX_RECORDS: Final = 50
 MAX_TEXT: Final = 500
+MAX_KNOWN: Final = 10_000  # fields
 HIDDEN: Final = "***"
 
 _SECRET: Final = re.compile(
@@ -67,14 +70,17 @@ class Redaction:
     """
 
     names: frozenset[str] = field(default_factory=frozenset)
+    _known: dict[tuple[str, str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def hides(self, model: Model, name: str) -> bool:
         """Tell whether values of a field are never recorded."""
-        return (
-            _SECRET.search(name) is not None
-            or name in self.names
-            or f"{model.resource}.{model.name}.{name}" in self.names
-        )
+        place = (model.resource, model.name, name)
+        known = self._known.get(place)
+        if known is None:
+            known = _SECRET.search(name) is not None or name in self.names or ".".join(place) in self.names
+            if len(self._known) < MAX_KNOWN:
+                self._known[place] = known
+        return known
 
 
 def audit(trail: Trail, redaction: Redaction, clock: Callable[[], float], *, before: bool = False) -> Layer:
@@ -82,13 +88,14 @@ def audit(trail: Trail, redaction: Redaction, clock: Callable[[], float], *, bef
 
     A write that cannot be recorded is not tried. With `before`, records are read before they are changed.
     """
+    numbers = _numbers()
 
     def layer(inner: Handler) -> Handler:
         async def handle(call: Call) -> Answer:
             operation = call.operation
             if isinstance(operation, Read):
                 return await inner(call)
-            number = uuid.uuid4().hex
+            number = next(numbers)
             seen: Sequence[Record] = ()
             try:
                 await trail.begin(_begun(number, clock(), call, operation, redaction))
@@ -104,6 +111,13 @@ def audit(trail: Trail, redaction: Redaction, clock: Callable[[], float], *, bef
         return handle
 
     return layer
+
+
+def _numbers() -> Iterator[str]:
+    """Yield names for records. They begin with the time, so that they stand together in an index as they came."""
+    ours = os.urandom(6).hex()
+    for count in itertools.count():
+        yield f"{time.time_ns():016x}{ours}{count & 0xFFFF:04x}"
 
 
 def _begun(number: str, at: float, call: Call, operation: Write, redaction: Redaction) -> Begun:
@@ -189,6 +203,8 @@ def _shown(model: Model, record: Record, redaction: Redaction) -> dict[str, Any]
 
 def _plain(value: object) -> object:
     match value:
+        case str() if len(value) <= MAX_TEXT and value.isascii() and "\0" not in value:
+            return value
         case None | bool() | int() | float():
             return value if value == value else str(value)  # noqa: PLR0124 - NaN is no JSON
         case bytes():
