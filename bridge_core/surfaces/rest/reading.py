@@ -1,10 +1,11 @@
 """GET and HEAD: request -> Read, and Page -> response."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge_core.errors import Outcome, Unacceptable
-from bridge_core.operations import Page, Read
+from bridge_core.operations import Embed, Page, Read
 from bridge_core.query import Counting, Slice
 from bridge_core.schema import Model
 from bridge_core.surfaces.rest.media import Media
@@ -51,9 +52,19 @@ def read_of(window: Slice, wanted: Wanted, preferences: Preferences, max_rows: i
         encoded=True,
         timezone=preferences.timezone,
         max_scan=preferences.max_scan,
-        embeds=wanted.laid.embeds,
+        embeds=wanted.laid.embeds if max_rows is None else _capped(wanted.laid.embeds, max_rows),
         having=wanted.laid.having,
     )
+
+
+def _capped(embeds: Iterable[Embed], most: int) -> tuple[Embed, ...]:
+    """Return embeds none of which shows more records than one answer may have."""
+    return tuple([replace(embed, read=_capped_read(embed.read, most)) for embed in embeds])
+
+
+def _capped_read(read: Read, most: int) -> Read:
+    limit = most if read.window.limit is None else min(most, read.window.limit)
+    return replace(read, window=replace(read.window, limit=limit), embeds=_capped(read.embeds, most))
 
 
 def read_response(page: Page, window: Slice, wanted: Wanted) -> Response:

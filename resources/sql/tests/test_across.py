@@ -92,11 +92,11 @@ async def client(bridge: Bridge) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
-def _client(bridge: Bridge) -> httpx.AsyncClient:
+def _client(bridge: Bridge, max_rows: int | None = None) -> httpx.AsyncClient:
     def who(authorization: str | None, apikey: str | None) -> Principal:
         return Principal(authorization or "admin", (authorization or "admin",))
 
-    app = RestApp(bridge, who, RestSettings(aggregates=True, rollback=True))
+    app = RestApp(bridge, who, RestSettings(aggregates=True, rollback=True, max_rows=max_rows))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge/rest")  # type: ignore[arg-type]  # a plain ASGI callable
 
 
@@ -153,6 +153,16 @@ async def test_decimals_keep_their_scale_and_counts_are_right(client: httpx.Asyn
 
     assert '"total":10.50' in answer.text
     assert answer.headers["content-range"] == "0-1/3"
+
+
+async def test_the_most_records_of_an_answer_are_the_most_of_each_embed(bridge: Bridge) -> None:
+    async with _client(bridge, max_rows=1) as client:
+        assert await _get(client, "/crm/customers?select=id,orders(id),cards(id)&orders.order=id&cards.order=id") == [
+            {"id": "c1", "orders": [{"id": 1}], "cards": [{"id": 1}]}
+        ]
+        assert await _get(client, "/shop/seller?select=id,orders(id)&orders.order=id") == [
+            {"id": 1, "orders": [{"id": 1}]}
+        ]
 
 
 async def test_policy_holds_at_both_ends(client: httpx.AsyncClient) -> None:
