@@ -14,6 +14,7 @@ from bridge_core.adapter import (
     Unlimited,
     Watches,
 )
+from bridge_core.arrange import ordered
 from bridge_core.errors import (
     BadValue,
     BridgeError,
@@ -38,6 +39,7 @@ from bridge_core.errors import (
     UnknownName,
     UpstreamFailed,
 )
+from bridge_core.evaluate import predicate
 from bridge_core.operations import (
     ANY_NUMBER,
     PLAIN,
@@ -208,6 +210,8 @@ __all__ = [
     "Written",
     "both",
     "conditions",
+    "ordered",
     "page_of",
+    "predicate",
     "verb_of",
 ]
