@@ -37,6 +37,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml resources/sql/pyproject.toml
 	$(PIP) install --quiet --editable . --editable resources/sql
 	touch $@
 
-$(VENV)/.test: $(VENV)/bin/python pyproject.toml resources/sql/pyproject.toml resources/stripe/pyproject.toml
-	$(PIP) install --quiet --editable '.[test,check]' --editable 'resources/sql[mysql]' --editable resources/stripe
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml resources/sql/pyproject.toml resources/stripe/pyproject.toml resources/sheets/pyproject.toml
+	$(PIP) install --quiet --editable '.[test,check]' --editable 'resources/sql[mysql]' --editable resources/stripe \
+	  --editable 'resources/sheets[fake]'
 	touch $@ $(VENV)/.demo
