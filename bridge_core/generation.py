@@ -18,11 +18,12 @@ from bridge_core.errors import BridgeError
 from bridge_core.registry import Opener
 from bridge_core.settings import ServerSettings, Settings
 from bridge_core.store.idempotency import StoreMemory
+from bridge_core.store.overrides import RelationOverrides
 from bridge_core.surfaces import auth as auth_surface
 from bridge_core.surfaces import health
 from bridge_core.surfaces.guard import guarded
 from bridge_core.surfaces.http import Authenticate
-from bridge_core.surfaces.jet import JetApp
+from bridge_core.surfaces.jet import JetApp, schema, service
 from bridge_core.surfaces.jet.access import asking
 from bridge_core.surfaces.jet.settings import Identity, JetSettings
 from bridge_core.surfaces.rest import RestApp, RestSettings
@@ -92,7 +93,7 @@ async def opened(settings: Settings, available: Sequence[EntryPoint], draining: 
     bridge.watch()
     failed = [opener for opener in openers if bridge.resources()[opener.name].adapter is None]
     tasks = [asyncio.create_task(_open_later(opener, bridge)) for opener in failed]
-    surfaces = {prefix: guarded(app) for prefix, app in data.items()}
+    surfaces = {prefix: guarded(app, but=service.TAKES_TOKENS) for prefix, app in data.items()}
     return Generation(settings, bridge, auth, surfaces, pages, tasks=tasks)
 
 
@@ -137,6 +138,7 @@ def jet_settings(settings: Settings) -> JetSettings:
             project=jet.project,
             environment=jet.environment,
             registered=jet.project_token is not None,
+            jwt_verify_key=jet.jwt_verify_key,
             web_base_url=str(jet.web_base_url).rstrip("/"),
             engine=default.adapter if default is not None else "none",
         ),
@@ -147,7 +149,9 @@ def _data(settings: Settings, bridge: Bridge, auth: Auth) -> Mapping[str, Applic
     rest = RestApp(bridge, authenticate(auth.authenticator), rest_settings(settings.server))
     if settings.auth.jet is None:
         return {REST: rest}
-    return {REST: rest, JET: JetApp(bridge, asking(auth.authenticator), jet_settings(settings))}
+    told = jet_settings(settings)
+    routes = (*service.routes(told.identity), *schema.routes(RelationOverrides(auth.store)))
+    return {REST: rest, JET: JetApp(bridge, asking(auth.authenticator), told, routes=routes)}
 
 
 async def _open_later(opener: Opener, bridge: Bridge) -> None:

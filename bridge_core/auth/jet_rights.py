@@ -54,10 +54,16 @@ def permission_for(resource: str, model: str, verb: Verb, default: str | None) -
 
 def unpacked(packed: str, project_token: str | None) -> frozenset[Permission]:
     """Return the permissions of a token that hold for this project token; raise Damaged for what cannot be read."""
+    items = listed(packed)
+    return frozenset(_permissions(items, token_hash(project_token) if project_token else None))
+
+
+def listed(packed: str) -> list[Any]:
+    """Return what a token says about permissions, as it says it; raise Damaged for what cannot be read."""
     items = strict_list(_inflated(packed))
     if len(items) > MAX_PERMISSIONS:
         raise Damaged
-    return frozenset(_permissions(items, token_hash(project_token) if project_token else None))
+    return items
 
 
 def token_hash(project_token: str) -> str:

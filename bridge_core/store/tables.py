@@ -118,3 +118,15 @@ IDEMPOTENCY: Final = Table(
     Column("answer", LargeBinary),
     Column("created", Double, nullable=False, index=True),
 )
+
+RELATION_OVERRIDES: Final = Table(
+    "bridge_relation_overrides",
+    METADATA,
+    Column("model", String(300), primary_key=True),
+    Column("draft", Boolean, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("direction", String(16), nullable=False),
+    Column("local_field", String(300), nullable=False),
+    Column("related_model", String(300), nullable=False),
+    Column("related_field", String(300), nullable=False),
+)

@@ -8,11 +8,11 @@ from bridge_core.surfaces.http import problem_body, problem_headers, status_of
 from bridge_core.surfaces.routes import Application
 
 
-def guarded(app: Application) -> Application:
-    """Let requests through whose query carries no credential."""
+def guarded(app: Application, *, but: frozenset[str] = frozenset()) -> Application:
+    """Let requests through whose query carries no credential; `but` are paths that take one apart for its holder."""
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["query_string"]:
+        if scope["type"] == "http" and scope["query_string"] and scope["path"] not in but:
             try:
                 refuse_in_url(scope["query_string"])
             except Malformed as error:

@@ -61,7 +61,8 @@ def later(what: str) -> Answering:
     return answer
 
 
-def _route(parts: tuple[str, ...], **methods: Endpoint) -> Route:
+def route(parts: tuple[str, ...], **methods: Endpoint) -> Route:
+    """Return a path with its methods."""
     return Route(parts, MappingProxyType(methods))
 
 
@@ -71,16 +72,16 @@ def _later(parts: tuple[str, ...], what: str, need: Need = Anyone.MEMBER) -> Rou
 
 
 RECORDS: Final = (
-    _route(MODEL, GET=Endpoint(Verb.READ, _list), POST=Endpoint(Verb.CREATE, writing.create)),
-    _route((*MODEL, "bulk_create"), POST=Endpoint(Verb.CREATE, writing.create_many)),
-    _route(
+    route(MODEL, GET=Endpoint(Verb.READ, _list), POST=Endpoint(Verb.CREATE, writing.create)),
+    route((*MODEL, "bulk_create"), POST=Endpoint(Verb.CREATE, writing.create_many)),
+    route(
         (*MODEL, ANY),
         GET=Endpoint(Verb.READ, _retrieve),
         PUT=Endpoint(Verb.UPDATE, writing.update),
         PATCH=Endpoint(Verb.UPDATE, writing.update_partly),
         DELETE=Endpoint(Verb.DELETE, writing.delete),
     ),
-    _route((*MODEL, ANY, "get_siblings"), GET=Endpoint(Verb.READ, _siblings)),
+    route((*MODEL, ANY, "get_siblings"), GET=Endpoint(Verb.READ, _siblings)),
 )
 OTHER_HALF: Final = (
     _later(("sql",), "SQL statements"),

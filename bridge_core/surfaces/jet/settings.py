@@ -12,6 +12,7 @@ class Identity:
     environment: str | None = None
     registered: bool = False  # whether there is a project token
     web_base_url: str = "https://app.jetadmin.io"
+    jwt_verify_key: str | None = None  # public key (PEM) of the tokens that `token_inspect` takes apart
     engine: str = "postgresql"  # what the web application shows as the kind of database
 
 
