@@ -2,6 +2,7 @@
 
 from bridge_core.adapter import (
     CONTRACT,
+    Actions,
     Adapter,
     AdapterContext,
     Budget,
@@ -43,6 +44,7 @@ from bridge_core.evaluate import predicate
 from bridge_core.operations import (
     ANY_NUMBER,
     PLAIN,
+    Act,
     Affected,
     Answer,
     Create,
@@ -95,6 +97,7 @@ from bridge_core.schema import (
     EVERY_OP,
     ORDERING,
     TEXTUAL,
+    Action,
     Boolean,
     Capabilities,
     Cardinality,
@@ -123,6 +126,9 @@ __all__ = [
     "PLAIN",
     "TEXTUAL",
     "WHOLE",
+    "Act",
+    "Action",
+    "Actions",
     "Adapter",
     "AdapterContext",
     "Affected",

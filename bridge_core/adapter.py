@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bridge_core.errors import Outcome
-from bridge_core.operations import Create, Delete, Page, Read, Update, Written
+from bridge_core.operations import Act, Create, Delete, Page, Read, Update, Written
 from bridge_core.schema import Model
 
 T = TypeVar("T")
@@ -72,6 +72,15 @@ class NativeExplain(Protocol):
 
     async def explain(self, op: Read | Create | Update | Delete, /) -> str:
         """Return the backend's own form of the operation, without values."""
+        ...
+
+
+@runtime_checkable
+class Actions(Protocol):
+    """An adapter whose models have actions: `Model.actions` says which."""
+
+    async def act(self, op: Act, /) -> Written:
+        """Do an action to one record, and give the record back as it is then."""
         ...
 
 

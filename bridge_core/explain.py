@@ -11,7 +11,7 @@ from bridge_core.bridge import Bridge
 from bridge_core.call import Call, Principal
 from bridge_core.errors import Refused
 from bridge_core.generation import rest_settings
-from bridge_core.operations import Answer
+from bridge_core.operations import Act, Answer
 from bridge_core.planner import Plan
 from bridge_core.settings import Settings
 from bridge_core.surfaces.rest import RestApp
@@ -67,7 +67,8 @@ async def _statements(bridge: Bridge, plan: Plan) -> AsyncIterator[str]:
     adapter = bridge.resources()[plan.operation.model.resource].adapter
     if adapter is not None and isinstance(adapter, NativeExplain):
         for each in plan.sent:
-            yield await adapter.explain(each)
+            if not isinstance(each, Act):
+                yield await adapter.explain(each)
     for related in plan.related:
         async for statement in _statements(bridge, related):
             yield statement

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from bridge_core.errors import Outcome, Rejected, Unacceptable
 from bridge_core.query import EVERYTHING, WHOLE, Column, Counting, Filter, Order, Window
-from bridge_core.schema import Model, Relation
+from bridge_core.schema import Action, Model, Relation
 
 Record: TypeAlias = Mapping[str, object]
 Key: TypeAlias = tuple[object, ...]
@@ -24,6 +24,7 @@ class Verb(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    ACT = "act"
 
 
 class Part(Enum):
@@ -198,8 +199,20 @@ class Delete:
     options: WriteOptions = PLAIN
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Do one of a model's actions to the record with this key, if it is within scope."""
+
+    model: Model
+    action: Action
+    key: Key
+    values: Record
+    scope: Filter = EVERYTHING
+    options: WriteOptions = PLAIN
+
+
 Write: TypeAlias = Create | Update | Delete
-Operation: TypeAlias = Read | Write
+Operation: TypeAlias = Read | Write | Act
 
 
 def verb_of(operation: Operation) -> Verb:
@@ -213,6 +226,8 @@ def verb_of(operation: Operation) -> Verb:
             return Verb.UPDATE
         case Delete():
             return Verb.DELETE
+        case Act():
+            return Verb.ACT
 
 
 @dataclass(frozen=True, slots=True)

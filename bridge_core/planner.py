@@ -2,7 +2,8 @@
 
 from bridge_core.adapter import Adapter
 from bridge_core.errors import Refused
-from bridge_core.operations import Answer, Create, Operation, Read
+from bridge_core.operations import Act, Answer, Create, Operation, Read, Write
+from bridge_core.planning.acts import plan_act, run_act
 from bridge_core.planning.plan import Limits, Plan, Strategy
 from bridge_core.planning.reads import plan_read
 from bridge_core.planning.run_reads import run_read
@@ -17,12 +18,15 @@ __all__ = ["Limits", "Plan", "Strategy", "perform", "plan"]
 
 def plan(operation: Operation, limits: Limits) -> Plan:
     """Plan an operation; a plan that cannot be run says why."""
-    if operation.model.capabilities.literals is Literals.NATIVE:
+    if operation.model.capabilities.literals is Literals.NATIVE and not isinstance(operation, Act):
         records = operation.window.limit if isinstance(operation, Read) else None
         return Plan(operation, sent=(operation,), records=records)  # such a backend takes every operation as it is
     try:
+        if isinstance(operation, Act):
+            return plan_act(typed_operation(operation), limits)
         _must_stand_alone(operation)
         typed = typed_operation(operation)
+        assert not isinstance(typed, Act)  # it keeps the kind of an operation
         return plan_read(typed, limits) if isinstance(typed, Read) else plan_write(typed, limits)
     except Refused as refusal:
         return Plan(operation, refused=refusal, calls=0, records=0)
@@ -35,10 +39,12 @@ async def perform(adapter: Adapter, operation: Operation, limits: Limits) -> Ans
         raise planned.refused
     if isinstance(operation, Read):
         return await run_read(adapter, planned)
+    if isinstance(operation, Act):
+        return await run_act(adapter, planned)
     return await run_write(adapter, planned)
 
 
-def _must_stand_alone(operation: Operation) -> None:
+def _must_stand_alone(operation: Read | Write) -> None:
     """Refuse what reaches beyond the records of one model: so far, only a backend that takes all does it."""
     model = operation.model
     if isinstance(operation, Read):

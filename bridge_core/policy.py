@@ -48,7 +48,7 @@ class _SomeRights:
 
 
 _SOME: Final = _SomeRights()
-EVERY_RIGHT: Final = Rule(dict.fromkeys(Verb))
+EVERY_RIGHT: Final = Rule(dict.fromkeys(each for each in Verb if each is not Verb.ACT))  # actions: by name alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Policy:
         self._order = {role: place for place, role in enumerate(dict.fromkeys(role for role, _, _ in rules))}
         self._anonymous_roles = anonymous_roles
         self._decided: dict[tuple[Principal, Model, frozenset[Verb]], Grant | None] = {}
-        self._narrowed: dict[tuple[Model, Names, Names, Names, tuple[Relation, ...]], Model] = {}
+        self._narrowed: dict[tuple[Model, tuple[Names, ...], tuple[Relation, ...]], Model] = {}
 
     async def grant(self, principal: Principal, model: Model, verbs: frozenset[Verb] = _READ) -> Grant | None:
         """Decide what a principal may do with a model by all these verbs at once; None: nothing."""
@@ -129,9 +129,9 @@ class Policy:
     def _shared(self, principal: Principal, model: Model, verbs: Mapping[Verb, Names]) -> Model:
         """Return the narrowed model; one object for all principals who see the same."""
         none: Names = frozenset()
-        parts = tuple(verbs.get(verb, none) for verb in (Verb.READ, Verb.CREATE, Verb.UPDATE))
+        parts = tuple(verbs.get(verb, none) for verb in (Verb.READ, Verb.CREATE, Verb.UPDATE, Verb.ACT))
         relations = tuple(each for each in model.relations if self._reachable(principal, model, each))
-        key = (model, parts[0], parts[1], parts[2], relations)
+        key = (model, parts, relations)
         found = self._narrowed.get(key)
         if found is None:
             found = self._narrowed[key] = narrowed(replace(model, relations=relations), *parts)
@@ -172,8 +172,8 @@ def combined(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return _with_equal_fields(tuple(ordered))
 
 
-def narrowed(model: Model, readable: Names, creatable: Names, updatable: Names) -> Model:
-    """Return the model with these fields alone; the others stand backstage, for row scopes."""
+def narrowed(model: Model, readable: Names, creatable: Names, updatable: Names, doable: Names = None) -> Model:
+    """Return the model with these fields and actions alone; other fields stand backstage, for row scopes."""
     every = (*model.fields, *model.backstage)
     fields = tuple(filter(_visible, (_limited(each, readable, creatable, updatable) for each in model.fields)))
     known = {each.name for each in fields}
@@ -185,6 +185,7 @@ def narrowed(model: Model, readable: Names, creatable: Names, updatable: Names) 
         relations=tuple(relation for relation in model.relations if legible.issuperset(relation.fields)),
         uniques=tuple(unique for unique in model.uniques if legible.issuperset(unique)),
         key=model.key if legible.issuperset(model.key) else (),
+        actions=tuple(each for each in model.actions if doable is None or each.name in doable),
     )
 
 

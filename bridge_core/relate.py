@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bridge_core import planner
-from bridge_core.operations import Answer, Operation, Page, Read
+from bridge_core.operations import Act, Answer, Operation, Page, Read
 from bridge_core.planner import Plan
 from bridge_core.relating.abilities import plain
 from bridge_core.relating.estimates import LimitsOf, estimated
@@ -21,7 +21,7 @@ def plan(operation: Operation, limits: LimitsOf) -> Plan:
 
 async def perform(operation: Operation, sources: Sources) -> Answer:
     """Perform an operation; related records are complete, or this raises."""
-    if plain(operation):
+    if plain(operation) or isinstance(operation, Act):
         source = sources(operation.model.resource)
         return await planner.perform(source.adapter, operation, source.limits)
     reading = Reading(sources)

@@ -83,7 +83,8 @@ def _reasons(policy: Policy, principal: Principal, model: Model, verb: Verb) -> 
             said = f"grants nothing: one of the claims {', '.join(missing)} is missing or empty"
         else:
             names = rule.verbs[verb]
-            said = f"grants {verb.value} on {'all fields' if names is None else ', '.join(sorted(names))}"
+            every = "all actions" if verb is Verb.ACT else "all fields"
+            said = f"grants {verb.value} on {every if names is None else ', '.join(sorted(names))}"
         yield f"role {role or '(none: the credential decides)'}: {said}"
 
 
@@ -95,9 +96,11 @@ def _described(principal: Principal) -> Iterator[str]:
 
 
 def _granted(grant: Grant, verb: Verb) -> Iterator[str]:
-    flags = {Verb.READ: "readable", Verb.CREATE: "creatable", Verb.UPDATE: "updatable", Verb.DELETE: "readable"}
-    names = [field.name for field in grant.model.fields if getattr(field, flags[verb])]
+    flags = {Verb.READ: "readable", Verb.CREATE: "creatable", Verb.UPDATE: "updatable"}
+    names = [field.name for field in grant.model.fields if getattr(field, flags.get(verb, "readable"))]
     yield f"fields: {', '.join(names) or 'none'}"
+    if verb is Verb.ACT:
+        yield f"actions: {', '.join(each.name for each in grant.model.actions) or 'none'}"
     yield f"rows: {'all' if grant.scope == EVERYTHING else _written(grant.scope)}"
 
 

@@ -46,7 +46,13 @@ def check(settings: Settings, served: Mapping[str, Served]) -> None:
 
 
 def _rule(table: RuleSettings, place: Place) -> Rule:
-    granted = {Verb.READ: table.read, Verb.CREATE: table.create, Verb.UPDATE: table.update, Verb.DELETE: table.delete}
+    granted = {
+        Verb.READ: table.read,
+        Verb.CREATE: table.create,
+        Verb.UPDATE: table.update,
+        Verb.DELETE: table.delete,
+        Verb.ACT: table.actions,
+    }
     verbs = {verb: frozenset(names) if isinstance(names, tuple) else None for verb, names in granted.items() if names}
     return Rule(verbs, _rows(table.rows, place.inside("rows")))
 
@@ -92,8 +98,13 @@ def _unknown_in_rules(settings: Settings, served: Mapping[str, Served]) -> Itera
         for model in _models(served, resource, name):
             fields = [*model.by_name]
             for verb, names in rule.verbs.items():
-                for wrong in sorted((names or frozenset()) - set(fields)):
-                    yield f"{place.inside(verb.value)}: {_no_field(resource, model, wrong)}"
+                if verb is not Verb.ACT:
+                    for wrong in sorted((names or frozenset()) - set(fields)):
+                        yield f"{place.inside(verb.value)}: {_no_field(resource, model, wrong)}"
+            actions = [each.name for each in model.actions]
+            for wrong in sorted((rule.verbs.get(Verb.ACT) or frozenset()) - set(actions)):
+                said = f"{resource}.{model.name} has no action {wrong!r}{suggestion(wrong, actions)}"
+                yield f"{place.inside('actions')}: {said}"
             for condition in conditions(rule.rows):
                 if condition.path.field not in fields:
                     yield f"{place.inside('rows')}: {_no_field(resource, model, condition.path.field)}"

@@ -209,6 +209,24 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A verb beside those that every model has, done to one record: refund, finalize, cancel.
+
+    `fields` are its inputs. `confirm`: it cannot be undone, so whoever offers it to people should ask first.
+    """
+
+    name: str
+    fields: tuple[Field, ...] = ()
+    comment: str = ""
+    confirm: bool = False
+
+    @property
+    def by_name(self) -> Mapping[str, Field]:
+        """The inputs by their names."""
+        return {each.name: each for each in self.fields}
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """An addressable set of records: a table, a worksheet, an object type, a collection.
 
@@ -227,13 +245,15 @@ class Model:
     kind: str = "table"
     capabilities: Capabilities = Capabilities()
     backstage: tuple[Field, ...] = ()
+    actions: tuple[Action, ...] = ()
     by_name: Mapping[str, Field] = field(init=False, repr=False, compare=False, hash=False)
     hashed: int = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
         index = MappingProxyType({each.name: each for each in self.fields})
         object.__setattr__(self, "by_name", index)
-        identity = (self.resource, self.name, self.fields, self.key, self.capabilities, self.backstage)
+        known = (self.resource, self.name, self.fields, self.key, self.capabilities, self.backstage)
+        identity = (*known, self.actions)
         object.__setattr__(self, "hashed", hash(identity))
 
     def __hash__(self) -> int:

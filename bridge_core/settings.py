@@ -123,6 +123,7 @@ class RuleSettings(Table):
     create: bool | Names = False
     update: bool | Names = False
     delete: bool = False
+    actions: bool | Names = False
     rows: str = ""
 
 

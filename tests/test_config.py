@@ -107,7 +107,8 @@ WRONG = {
     ),
     "a role's unknown verb": (
         '[roles.a."*"."*"]\nraed = true',
-        "[roles.a.*.*] raed: there is no such key (did you mean 'read'?); keys: create, delete, read, rows, update",
+        "[roles.a.*.*] raed: there is no such key (did you mean 'read'?); "
+        "keys: actions, create, delete, read, rows, update",
     ),
     "a role of an unknown resource": (
         '[resources.shop]\nadapter = "x"\n[roles.a.shp.b]\nread = true',

@@ -17,7 +17,13 @@ Permission: TypeAlias = tuple[str, str, str]
 MAX_UNPACKED: Final = 1_000_000  # bytes
 MAX_PERMISSIONS: Final = 10_000
 
-_ACTIONS: Final[Mapping[Verb, str]] = {Verb.READ: "r", Verb.CREATE: "w", Verb.UPDATE: "w", Verb.DELETE: "d"}
+_ACTIONS: Final[Mapping[Verb, str]] = {
+    Verb.READ: "r",
+    Verb.CREATE: "w",
+    Verb.UPDATE: "w",
+    Verb.DELETE: "d",
+    Verb.ACT: "w",  # and a role has to name the action
+}
 _SETTINGS: Final = ("project", "project_settings")
 
 

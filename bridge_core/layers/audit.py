@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from bridge_core.call import Call, Handler, Layer
 from bridge_core.errors import BridgeError, Outcome
-from bridge_core.operations import Answer, Create, Delete, Page, Read, Record, Update, Write, Written, verb_of
+from bridge_core.operations import Act, Answer, Create, Delete, Page, Read, Record, Update, Write, Written, verb_of
 from bridge_core.query import And, Condition, Filter, Not, Or, Slice
 from bridge_core.schema import Model
 
@@ -120,7 +120,7 @@ def _numbers() -> Iterator[str]:
         yield f"{time.time_ns():016x}{ours}{count & 0xFFFF:04x}"
 
 
-def _begun(number: str, at: float, call: Call, operation: Write, redaction: Redaction) -> Begun:
+def _begun(number: str, at: float, call: Call, operation: Write | Act, redaction: Redaction) -> Begun:
     model, who = operation.model, call.principal
     asked = {**_asked(operation, redaction), **({"dry_run": True} if operation.options.dry_run else {})}
     return Begun(number, at, who.subject, who.roles, model.resource, model.name, verb_of(operation).value, asked)
@@ -138,7 +138,7 @@ def _failed(number: str, at: float, error: BaseException) -> Ended:
     return Ended(number, at, Outcome.UNKNOWN, error=type(error).__name__)
 
 
-def _asked(operation: Write, redaction: Redaction) -> Mapping[str, Any]:
+def _asked(operation: Write | Act, redaction: Redaction) -> Mapping[str, Any]:
     model = operation.model
     match operation:
         case Create(records=records):
@@ -148,11 +148,18 @@ def _asked(operation: Write, redaction: Redaction) -> Mapping[str, Any]:
             return {"set": _shown(model, values, redaction), "where": _written(model, operation.where, redaction)}
         case Delete():
             return {"where": _written(model, operation.where, redaction)}
+        case Act(action=action, values=values):
+            key = dict(zip(model.key, operation.key, strict=True))
+            return {
+                "action": action.name,
+                "key": _shown(model, key, redaction),
+                "with": _shown(model, values, redaction),
+            }
 
 
-async def _present(inner: Handler, call: Call, operation: Write) -> Sequence[Record]:
+async def _present(inner: Handler, call: Call, operation: Write | Act) -> Sequence[Record]:
     """Read what is about to change, as the caller may see it."""
-    if isinstance(operation, Create):
+    if isinstance(operation, Create | Act):
         return ()
     window = Slice(limit=MAX_RECORDS)
     wanted = Read(operation.model, where=operation.where, scope=operation.scope, keys=operation.keys, window=window)
@@ -161,7 +168,7 @@ async def _present(inner: Handler, call: Call, operation: Write) -> Sequence[Rec
 
 
 def _changes(
-    operation: Write, answer: Answer, seen: Sequence[Record], redaction: Redaction
+    operation: Write | Act, answer: Answer, seen: Sequence[Record], redaction: Redaction
 ) -> Iterable[Mapping[str, Any]]:
     """Pair what was there with what is there now, by key where the model has one."""
     model = operation.model

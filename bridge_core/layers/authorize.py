@@ -7,7 +7,19 @@ from typing import Final
 
 from bridge_core.call import Call, Handler, Layer, Principal
 from bridge_core.errors import BadValue, UnknownName
-from bridge_core.operations import Answer, Create, Delete, Embed, Operation, Read, Resolution, Update, Verb, verb_of
+from bridge_core.operations import (
+    Act,
+    Answer,
+    Create,
+    Delete,
+    Embed,
+    Operation,
+    Read,
+    Resolution,
+    Update,
+    Verb,
+    verb_of,
+)
 from bridge_core.policy import Grant, Policy
 from bridge_core.query import EVERYTHING, ROWS, Column, Counting, Filter, Order, Path, both, conditions
 from bridge_core.schema import Model
@@ -15,6 +27,7 @@ from bridge_core.schema import Model
 _ONE: Final = {verb: frozenset({verb}) for verb in Verb}
 _REST: Final = attrgetter(*(each.name for each in fields(Read)[4:]))
 _GUESSES: Final = frozenset({Counting.PLANNED, Counting.ESTIMATED})
+_ACT: Final = frozenset({Verb.READ, Verb.ACT})
 _MERGE: Final = frozenset({Verb.CREATE, Verb.UPDATE})
 
 
@@ -72,6 +85,8 @@ def verbs_of(operation: Operation) -> frozenset[Verb]:
     match operation:
         case Create(upsert=upsert) if upsert is not None and upsert.resolution is Resolution.MERGE:
             return _MERGE
+        case Act():
+            return _ACT
         case _:
             return _ONE[verb_of(operation)]
 
@@ -101,6 +116,8 @@ def narrowed(operation: Operation, grant: Grant) -> Operation:
             _addressable(model, operation.keys)
             _returnable(model, operation)
             return replace(operation, model=model, scope=scope, check=both(grant.scope, operation.check))
+        case Act():
+            return _acting(replace(operation, model=model, scope=scope))
         case Delete():
             _readable(model, (), operation.where, ())
             _addressable(model, operation.keys)
@@ -121,6 +138,35 @@ def _scoped(read: Read) -> bool:
     if read.scope != EVERYTHING:
         return True
     return any(embed.junction_scope != EVERYTHING or _scoped(embed.read) for embed in read.embeds)
+
+
+def _acting(operation: Act) -> Act:
+    """Hold an action to those that the model has for this caller, and to its inputs."""
+    model, wanted = operation.model, operation.action.name
+    action = next((each for each in model.actions if each.name == wanted), None)
+    if action is None:
+        raise unknown_action(model, wanted)
+    for name in operation.values:
+        if name not in action.by_name:
+            inputs = ", ".join(action.by_name) or "none"
+            raise UnknownName(
+                f"the action {wanted!r} of {model.name!r} has no input {name!r}",
+                code="PGRST204",
+                hint=f"inputs: {inputs}",
+            )
+    _addressable(model, operation.key)
+    _readable(model, operation.options.returning or (), None, ())
+    return replace(operation, action=action)
+
+
+def unknown_action(model: Model, name: str) -> UnknownName:
+    """Say that an action is not there: the same words whether it does not exist or is not granted."""
+    known = ", ".join(each.name for each in model.actions)
+    return UnknownName(
+        f"Could not find the action '{name[:200]}' of '{model.name}' in the schema cache",
+        code="PGRST202",
+        hint=f"actions: {known}" if known else None,
+    )
 
 
 def _mergeable(model: Model, operation: Create) -> None:

@@ -16,7 +16,7 @@ from bridge_core.adapter import Transactions
 from bridge_core.call import Call, Handler, Layer
 from bridge_core.errors import BridgeError, Conflict, Outcome, Refused, Saturated, Unavailable
 from bridge_core.layers.keyed import Entry, Memory, Slot, State, Try, fingerprint, packed, told, unpacked
-from bridge_core.operations import Answer, Create, Read, Write, Written
+from bridge_core.operations import Act, Answer, Create, Read, Write, Written
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class _Once:
         self._clock = clock
         self._under_way: set[Slot] = set()
 
-    async def handle(self, call: Call, op: Write, key: str) -> Answer:
+    async def handle(self, call: Call, op: Write | Act, key: str) -> Answer:
         """Do the write, or answer as before, or say why not."""
         slot = Slot(call.principal.subject, op.model.resource, key)
         if slot in self._under_way:
@@ -79,7 +79,7 @@ class _Once:
         finally:
             self._under_way.discard(slot)
 
-    async def _decided(self, call: Call, op: Write, slot: Slot) -> Answer:
+    async def _decided(self, call: Call, op: Write | Act, slot: Slot) -> Answer:
         request = fingerprint(op)
         name = uuid.uuid4().hex
         mine = Try(name, name, max(0.0, call.deadline - self._clock()) + GRACE)
@@ -100,7 +100,7 @@ class _Once:
             case State.STARTED:
                 raise _in_progress()
 
-    async def _resolved(self, call: Call, op: Write, slot: Slot, known: Entry, mine: Try) -> Answer:
+    async def _resolved(self, call: Call, op: Write | Act, slot: Slot, known: Entry, mine: Try) -> Answer:
         """Find out what became of a try that nobody works on any more, and go on from there."""
         taken = await self._memory.take_over(slot, known.owner, mine)
         if taken is None:  # somebody else does the same
@@ -125,11 +125,11 @@ class _Once:
                 await self._memory.finish(slot, mine, State.UNKNOWN, None)
                 raise _nobody_knows()
 
-    async def _outcome(self, op: Write, tokens: tuple[str, ...], *, whole: bool) -> Outcome | None:
+    async def _outcome(self, op: Write | Act, tokens: tuple[str, ...], *, whole: bool) -> Outcome | None:
         """Ask the backend; `whole`: the last token speaks for the whole write, and not for one of several calls."""
         transactions = self._lookup(op.model.resource)
         if transactions is None:
-            honoured = isinstance(op, Create) and op.model.capabilities.idempotent_create
+            honoured = isinstance(op, Create | Act) and op.model.capabilities.idempotent_create
             return Outcome.NOT_APPLIED if honoured else Outcome.UNKNOWN  # honoured: trying again can do no harm
         outcomes = [await transactions.outcome_of(token) for token in tokens]
         if None in outcomes:
@@ -139,7 +139,7 @@ class _Once:
             return Outcome.UNKNOWN
         return last
 
-    async def _tried(self, call: Call, op: Write, slot: Slot, mine: Try) -> Answer:
+    async def _tried(self, call: Call, op: Write | Act, slot: Slot, mine: Try) -> Answer:
         progress = _Progress()
 
         async def witness(token: str, answer: Written) -> None:
@@ -161,7 +161,7 @@ class _Once:
         await self._kept(slot, mine, answer, op)
         return answer
 
-    async def _taken_down(self, slot: Slot, mine: Try, progress: _Progress, op: Write) -> None:
+    async def _taken_down(self, slot: Slot, mine: Try, progress: _Progress, op: Write | Act) -> None:
         assert progress.answer is not None  # it comes with the token
         try:
             ours = await self._memory.witness(slot, mine, tuple(progress.tokens), packed(progress.answer, op))
@@ -171,7 +171,7 @@ class _Once:
             raise Conflict("another try with the same Idempotency-Key has taken over", code="BRG409")
 
     async def _after(
-        self, failure: BridgeError, call: Call, op: Write, slot: Slot, mine: Try, progress: _Progress
+        self, failure: BridgeError, call: Call, op: Write | Act, slot: Slot, mine: Try, progress: _Progress
     ) -> Answer:
         """Ask at once what became of a write whose answer was lost, if there is time."""
         outcome: Outcome | None = None
@@ -193,7 +193,7 @@ class _Once:
                 await self._left(slot, mine)
         raise failure
 
-    async def _kept(self, slot: Slot, mine: Try, answer: Answer, op: Write) -> None:
+    async def _kept(self, slot: Slot, mine: Try, answer: Answer, op: Write | Act) -> None:
         assert isinstance(answer, Written)  # a write is answered by what became of it
         try:
             await self._memory.finish(slot, mine, State.DONE, packed(answer, op))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bridge_core.errors import Conflict, Outcome
-from bridge_core.operations import Create, Delete, Embed, Page, Record, Update, Write, Written
+from bridge_core.operations import Act, Create, Delete, Embed, Page, Record, Update, Write, Written
 from bridge_core.query import Column, Path
 from bridge_core.schema import Model
 from bridge_core.values import decode_json, encode, from_json
@@ -96,7 +96,7 @@ class _Kept(msgspec.Struct, array_like=True):
     sight: str = ""  # what its caller could see of the records
 
 
-def fingerprint(op: Write) -> str:
+def fingerprint(op: Write | Act) -> str:
     """Return what tells one request from another: everything that the caller said, and nothing that policy added."""
     said: list[object] = [type(op).__name__, op.model.resource, op.model.name]
     body: Sequence[Record] = ()
@@ -109,11 +109,14 @@ def fingerprint(op: Write) -> str:
             said += [op.where, op.defaults, op.keys]
         case Delete():
             said += [op.where, op.keys]
+        case Act():
+            body = [op.values]
+            said += [op.action.name, op.key]
     said += [replace(op.options, key=None, witness=None, embeds=()), *map(_nested, op.options.embeds)]
     return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass") + encode(body)).hexdigest()
 
 
-def packed(answer: Written, op: Write) -> bytes:
+def packed(answer: Written, op: Write | Act) -> bytes:
     """Turn an answer into bytes."""
     page = answer.page
     records = None if page is None else page.encoded or encode(page.records, op.options.timezone)
@@ -131,7 +134,7 @@ def packed(answer: Written, op: Write) -> bytes:
     return msgspec.msgpack.encode(kept)
 
 
-def unpacked(answer: bytes | None, op: Write) -> Written:
+def unpacked(answer: bytes | None, op: Write | Act) -> Written:
     """Turn bytes into the answer that they were, marked as a replay.
 
     Raise Conflict where it holds records, and the caller may see others, or others of their fields, than they did then.
@@ -167,7 +170,7 @@ def _nested(embed: Embed) -> tuple[object, ...]:
     return (*way, read.select, read.where, read.order, read.window, *map(_nested, read.embeds))
 
 
-def _sight(op: Write) -> str:
+def _sight(op: Write | Act) -> str:
     """Return what tells one view of the records of a write from another: its fields and its rows."""
     views: list[object] = [[field.name for field in op.model.readable], op.scope]
     views += map(_view, op.options.embeds)

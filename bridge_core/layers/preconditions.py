@@ -6,7 +6,7 @@ from typing import Final
 
 from bridge_core.call import Call, Handler
 from bridge_core.errors import PreconditionFailed, Refused
-from bridge_core.operations import Answer, Create, Delete, Read, Update, Write, Written
+from bridge_core.operations import Act, Answer, Create, Delete, Read, Update, Write, Written
 from bridge_core.query import And, Condition, Filter, Op
 from bridge_core.schema import Model, Precondition
 
@@ -21,7 +21,7 @@ def preconditions(inner: Handler) -> Handler:
 
     def handle(call: Call) -> Awaitable[Answer]:
         operation = call.operation
-        if isinstance(operation, Read) or operation.options.etags is None:
+        if isinstance(operation, Read | Act) or operation.options.etags is None:
             return inner(call)
         return _held(inner, call, operation, operation.options.etags)
 

@@ -8,6 +8,7 @@ from bridge_core.arrange import ordered, shaped
 from bridge_core.errors import BridgeError, Outcome, UpstreamFailed
 from bridge_core.evaluate import predicate
 from bridge_core.operations import (
+    Act,
     Create,
     Delete,
     Key,
@@ -36,7 +37,7 @@ _NOT_TRIED = "not tried, because an earlier one failed"
 async def run_write(adapter: Adapter, plan: Plan) -> Written:
     """Run the plan of a write."""
     op = plan.operation
-    assert not isinstance(op, Read)  # a write's plan
+    assert not isinstance(op, Read | Act)  # a write's plan
     match plan.strategy:
         case Strategy.DIRECT:
             return await _send(adapter, plan.sent[0])
@@ -233,7 +234,7 @@ def _creates(op: Create, new: Sequence[int]) -> list[tuple[Write, Sequence[int]]
 
 async def _answer(adapter: Adapter, plan: Plan, tally: _Tally, keys: Sequence[Key]) -> Written:
     op = plan.operation
-    assert not isinstance(op, Read)  # a write's plan
+    assert not isinstance(op, Read | Act)  # a write's plan
     page = None
     if op.options.returning is not None:
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from bridge_core.operations import Embed, Operation, Read
+from bridge_core.operations import Act, Embed, Operation, Read
 from bridge_core.query import Column, Op
 from bridge_core.relating.shapes import columns_of
 from bridge_core.schema import Boolean, Model
@@ -32,6 +32,8 @@ class Batch:
 
 def plain(operation: Operation) -> bool:
     """Tell whether an operation speaks of records of one model alone, and of each by itself."""
+    if isinstance(operation, Act):
+        return True
     if isinstance(operation, Read):
         if operation.embeds:
             return False

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from bridge_core import planner
 from bridge_core.errors import Refused
-from bridge_core.operations import Delete, Embed, Operation, Read, Write
+from bridge_core.operations import Act, Delete, Embed, Operation, Read, Write
 from bridge_core.planner import Limits, Plan
 from bridge_core.query import Counting, Slice
 from bridge_core.relating.abilities import Way, batch_of, plain, takes
@@ -28,7 +28,7 @@ LimitsOf: TypeAlias = Callable[[str], Limits]
 
 def estimated(operation: Operation, limits: LimitsOf) -> Plan:
     """Return the plan of an operation, with those of its far ends; a plan that cannot be run says why."""
-    if plain(operation):
+    if plain(operation) or isinstance(operation, Act):
         return planner.plan(operation, limits(operation.model.resource))
     return _read(operation, limits) if isinstance(operation, Read) else _written(operation, limits)
 

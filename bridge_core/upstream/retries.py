@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bridge_core.errors import DeadlineExceeded, Outcome, Saturated, Unavailable
-from bridge_core.operations import Create, Operation, Read
+from bridge_core.operations import Act, Create, Operation, Read
 from bridge_core.upstream.budgets import OverBudget
 
 BASE: Final = 0.1  # seconds; doubled with each try
@@ -24,7 +24,7 @@ def repeatable(operation: Operation, failure: BaseException) -> bool:
     if isinstance(operation, Read) or failure.outcome is Outcome.NOT_APPLIED:
         return True
     keyed = operation.options.key is not None and operation.model.capabilities.idempotent_create
-    return isinstance(operation, Create) and keyed
+    return isinstance(operation, Create | Act) and keyed
 
 
 def pause_before(attempt: int, failure: BaseException, chance: Callable[[], float] = random.random) -> float:

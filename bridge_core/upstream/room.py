@@ -7,10 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from bridge_core.adapter import Adapter, Probes
+from bridge_core.adapter import Actions, Adapter, Probes
 from bridge_core.call import remaining
-from bridge_core.errors import BridgeError, DeadlineExceeded, RateLimited, Saturated, Unavailable, UpstreamFailed
-from bridge_core.operations import Answer, Create, Delete, Operation, Page, Read, Update, Written
+from bridge_core.errors import (
+    BridgeError,
+    DeadlineExceeded,
+    NotAllowed,
+    RateLimited,
+    Saturated,
+    Unavailable,
+    UpstreamFailed,
+)
+from bridge_core.operations import Act, Answer, Create, Delete, Operation, Page, Read, Update, Written
 from bridge_core.schema import Model
 from bridge_core.upstream.bounds import Bounds
 from bridge_core.upstream.breaker import Breaker, State
@@ -74,6 +82,12 @@ class Upstream:
     async def delete(self, op: Delete, /) -> Written:
         """Delete."""
         return await self._carry(op, self.adapter.delete)
+
+    async def act(self, op: Act, /) -> Written:
+        """Act, where the adapter can."""
+        if not isinstance(self.adapter, Actions):
+            raise NotAllowed(f"records of {op.model.name!r} have no actions")
+        return await self._carry(op, self.adapter.act)
 
     async def close(self) -> None:
         """Close the adapter."""

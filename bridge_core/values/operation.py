@@ -6,13 +6,13 @@ from datetime import UTC, tzinfo
 from typing import Final, TypeVar
 
 from bridge_core.errors import BadValue
-from bridge_core.operations import Create, Delete, Key, Operation, Read, Record, Update
+from bridge_core.operations import Act, Create, Delete, Key, Operation, Read, Record, Update
 from bridge_core.query import EVERYTHING, And, Condition, Filter, Not, Op, Or, Path
 from bridge_core.schema import Field, FieldType, Literals, Model
 from bridge_core.values.conversion import from_json, typed
 from bridge_core.values.text import zone_of
 
-AnyOperation = TypeVar("AnyOperation", Read, Create, Update, Delete, Operation)
+AnyOperation = TypeVar("AnyOperation", Read, Create, Update, Delete, Act, Operation)
 
 _PATTERNS: Final = frozenset({Op.LIKE, Op.ILIKE, Op.MATCH, Op.IMATCH})
 _AS_TEXT: Final = _PATTERNS | {Op.FTS, Op.PLFTS, Op.PHFTS, Op.WFTS}
@@ -65,6 +65,8 @@ def typed_operation(op: AnyOperation) -> AnyOperation:
                 check=typed_filter(model, op.check, zone),
                 keys=_keys(model, op.keys, zone),
             )
+        case Act():
+            return _typed_act(op)
         case Delete():
             zone = zone_of(op.options.timezone)
             return replace(
@@ -73,6 +75,18 @@ def typed_operation(op: AnyOperation) -> AnyOperation:
                 scope=typed_filter(model, op.scope, zone),
                 keys=_keys(model, op.keys, zone),
             )
+
+
+def _typed_act(op: Act) -> Act:
+    zone = zone_of(op.options.timezone)
+    inputs = op.action.by_name
+    keys = _keys(op.model, (op.key,), zone) or (op.key,)
+    return replace(
+        op,
+        key=keys[0],
+        values={name: from_json(inputs[name], value, zone) for name, value in op.values.items()},
+        scope=typed_filter(op.model, op.scope, zone),
+    )
 
 
 def typed_filter(model: Model, term: Filter, zone: tzinfo = UTC) -> Filter:

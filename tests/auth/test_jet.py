@@ -32,7 +32,7 @@ from tests.support.jet import Service
 pytestmark = pytest.mark.anyio
 
 OWN_HASH = hashlib.sha256(PROJECT_TOKEN.replace("-", "").encode()).hexdigest()
-LETTERS = {Verb.READ: "r", Verb.CREATE: "w", Verb.UPDATE: "w", Verb.DELETE: "d"}
+LETTERS = {Verb.READ: "r", Verb.CREATE: "w", Verb.UPDATE: "w", Verb.DELETE: "d", Verb.ACT: "w"}
 
 
 def item(kind: str, thing: str, actions: str, bound: str | None = None) -> dict[str, str]:

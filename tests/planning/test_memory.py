@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bridge_core.errors import BadValue, Conflict
-from bridge_core.operations import Create, Delete, Operation, Read, Update, WriteOptions
+from bridge_core.operations import Act, Create, Delete, Operation, Read, Update, WriteOptions
 from bridge_core.query import EVERYTHING, After, Column, Condition, Counting, Op, Or, Order, Path, Slice
 from bridge_core.schema import Field, FieldType, Model
 from bridge_core.testing.memory import MemoryAdapter, Weakness, able
@@ -117,3 +117,5 @@ async def _ask(adapter: MemoryAdapter, op: Operation) -> object:
             return await adapter.update(op)
         case Delete():
             return await adapter.delete(op)
+        case Act():
+            raise AssertionError("a backend in memory has no actions")

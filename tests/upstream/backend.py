@@ -107,6 +107,8 @@ async def ask(upstream: Upstream, operation: Operation = READ, within: float = 3
                 return await upstream.update(operation)
             case Delete():
                 return await upstream.delete(operation)
+            case _:
+                return await upstream.act(operation)
 
 
 async def outcomes(*calls: Awaitable[object]) -> list[object]:

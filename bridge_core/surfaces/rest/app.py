@@ -23,6 +23,8 @@ from bridge_core.surfaces.http import (
     status_of,
     unexpected,
 )
+from bridge_core.surfaces.rest.acting import HONOURED as HONOURED_IN_ACTIONS
+from bridge_core.surfaces.rest.acting import act_of, acted_response
 from bridge_core.surfaces.rest.bodies import Gone, Receive, body_of, records_of
 from bridge_core.surfaces.rest.cors import Cors
 from bridge_core.surfaces.rest.describing import ALLOW_ROOT, Descriptions, allow_of, verbs_of
@@ -153,7 +155,9 @@ class RestApp:
         prefer = request.headers.get(b"prefer")
         preferences = NO_PREFERENCES if prefer is None else self._preferences(text_of(prefer))
         asked = _Asked(request, principal, place, address, query, preferences, began)
-        if method in _READS:
+        if address.action:
+            response = await self._act(asked, receive)
+        elif method in _READS:
             response = await self._read(asked)
         elif method in _WRITES:
             response = await self._write(asked, receive)
@@ -225,6 +229,23 @@ class RestApp:
             response = written_response(method, ask, operation, written, b"/" + asked.address.raw)
         if asked.preferences is not NO_PREFERENCES:
             _say_applied(response, asked.preferences, self._honoured_in(ask, method, operation))
+        return response
+
+    async def _act(self, asked: _Asked, receive: Receive) -> Response:
+        request = asked.request
+        if request.method != "POST":
+            raise NotAllowed("an action is done by POST")
+        records = await self._records(request, receive)
+        model = await self._model(asked)
+        asked.preferences.must_be_known()
+        laid = self._laid(asked, model)
+        wanted = Wanted(self._media_of(request), model, laid, asked.preferences.timezone)
+        ask = Ask(asked.query, wanted, asked.preferences, key=request.idempotency_key)
+        written = await self._perform(asked, act_of(ask, asked.address.action, records))
+        assert isinstance(written, Written)  # an action is answered by what became of it
+        response = acted_response(ask, written)
+        if asked.preferences is not NO_PREFERENCES:
+            _say_applied(response, asked.preferences, HONOURED_IN_ACTIONS)
         return response
 
     async def _records(self, request: Request, receive: Receive) -> list[Record]:

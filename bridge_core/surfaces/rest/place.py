@@ -36,6 +36,7 @@ class Address:
     resource: str
     model: str | None
     raw: bytes = b""
+    action: str = ""
     place: Place | None = field(default=None, compare=False)
 
 
@@ -53,13 +54,22 @@ def address_of(path: bytes) -> Address:
         case [resource] | [resource, ""] if resource:
             return Address(resource, None)
         case [resource, model] if resource and model:
-            return Address(resource, model, segments[1], Place(resource, model) if resource != SUPABASE else None)
+            return Address(resource, model, segments[1], place=_plain_place(resource, model))
         case [resource, "rpc", function] if resource and function:
-            raise UnknownName(
-                f"Could not find the function {function[:200]} without parameters in the schema cache", code="PGRST202"
-            )
+            model, _, action = function.rpartition(".")
+            if not model or not action:
+                raise UnknownName(
+                    f"Could not find the function {function[:200]} without parameters in the schema cache",
+                    code="PGRST202",
+                    hint="an action is called MODEL.ACTION",
+                )
+            return Address(resource, model, segments[2], action, _plain_place(resource, model))
         case _:
             raise _no_path()
+
+
+def _plain_place(resource: str, model: str) -> Place | None:
+    return Place(resource, model) if resource != SUPABASE else None
 
 
 def _no_path() -> UnknownName:

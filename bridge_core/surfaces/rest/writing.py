@@ -33,7 +33,7 @@ from bridge_core.surfaces.rest.shapes import first_record
 from bridge_core.surfaces.rest.window import NOTHING_KNOWN, content_range
 from bridge_core.values import text_of
 
-_REPLAYED: Final = (b"idempotent-replayed", b"true")
+REPLAYED: Final = (b"idempotent-replayed", b"true")
 _NO_RECORDS: Final = Page(encoded=b"[]")
 _COMMON: Final = frozenset({"return", "count", "tx", "handling", "timezone", "wait"})
 _BOUNDED: Final = frozenset({"max-affected", "max-scan"})
@@ -61,11 +61,14 @@ class Ask:
         """What the caller wants back."""
         return self.preferences.returning
 
-    def options(self, *, located: bool = False) -> WriteOptions:
-        """Return the options of the operation; with `located`, the key of the new record is wanted back."""
+    def options(self, *, located: bool = False, shown: bool = False) -> WriteOptions:
+        """Return the options of the operation; with `located`, the key of the new record is wanted back.
+
+        With `shown`, the record is wanted back whether the caller says so or not.
+        """
         preferences = self.preferences
         columns: tuple[Column, ...] | None = None
-        if self.returning is Returning.RECORDS:
+        if shown or self.returning is Returning.RECORDS:
             columns = self.wanted.laid.columns
         elif located:
             columns = tuple(Column(Path(name)) for name in self.wanted.model.key)
@@ -200,7 +203,7 @@ def written_response(method: str, ask: Ask, operation: Write | None, written: Wr
     records = ask.returning is Returning.RECORDS
     response = Response(_status(method, operation, written, records=records))
     if written.replayed:
-        response.headers.append(_REPLAYED)
+        response.headers.append(REPLAYED)
     if method != "PUT":
         response.headers.append((b"content-range", _range(method, ask, written)))
     if records:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bridge_core import (
+    Act,
     BridgeError,
     Create,
     Delete,
@@ -22,11 +23,12 @@ from bridge_core import (
     Written,
     page_of,
 )
+from bridge_stripe.actions import Verb
 from bridge_stripe.api import NO_PARAMETERS, RESERVED, Api, Json, below
 from bridge_stripe.catalogue import ObjectType
 from bridge_stripe.errors import is_missing, parameter_of
 from bridge_stripe.reading import asked, list_parameters, matches, record_of
-from bridge_stripe.writing import METADATA, idempotency_key, parameters_of, with_removals
+from bridge_stripe.writing import METADATA, idempotency_key, inputs_of, parameters_of, with_removals
 
 _CURSOR: Final = "starting_after"
 
@@ -34,9 +36,17 @@ _CURSOR: Final = "starting_after"
 class StripeAdapter:
     """The object types of one account. `parallel` is how many look-ups are under way at once."""
 
-    def __init__(self, api: Api, types: Mapping[str, ObjectType], models: Sequence[Model], parallel: int) -> None:
+    def __init__(
+        self,
+        api: Api,
+        types: Mapping[str, ObjectType],
+        models: Sequence[Model],
+        actions: Mapping[tuple[str, str], Verb],
+        parallel: int,
+    ) -> None:
         self._api = api
         self._types = types
+        self._actions = actions
         self._models = models
         self._turns = asyncio.Semaphore(parallel)
 
@@ -93,14 +103,36 @@ class StripeAdapter:
         path = below(kind.path, key)
         try:
             there = await self._api.get(path, kind.name)
-            if there.get("deleted"):
-                return Written(0)
-            await self._api.delete(path, kind.name)
         except BridgeError as failure:
             if not _is_gone(failure):
                 raise
             return Written(0)
+        if there.get("deleted"):
+            return Written(0)
+        try:
+            await self._api.delete(path, kind.name)
+        except BridgeError as failure:
+            if not _is_gone(failure):  # else it went by a first try whose answer was lost
+                raise
         return _written(op, there)
+
+    async def act(self, op: Act, /) -> Written:
+        """Do an action to one object, and read the object again where it made another one."""
+        kind = self._types[op.model.name]
+        verb = self._actions[op.model.name, op.action.name]
+        (key,) = op.key
+        path = below(kind.path, key)
+        params = inputs_of(op.action, op.values)
+        minted = idempotency_key(verb.name, kind.name, op.options.key or _minted(), key)
+        if not verb.path:
+            done = await self._done(f"{path}/{verb.name}", kind, verb, params, minted)
+            return _written(op, done)
+        await self._api.post(verb.path, kind.name, {**params, verb.by: key}, minted)
+        try:
+            return _written(op, await self._api.get(path, kind.name))
+        except BridgeError as failure:
+            failure.outcome = Outcome.APPLIED
+            raise
 
     async def probe(self) -> None:
         """Return when Stripe answers, whatever it says."""
@@ -112,6 +144,20 @@ class StripeAdapter:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+
+    async def _done(self, path: str, kind: ObjectType, verb: Verb, params: Json, key: str) -> Json:
+        if verb.whole == "subscriptions.cancel":  # the one that Stripe does by DELETE
+            return await self._canceled(path.rpartition("/")[0], kind, params)
+        return await self._api.post(path, kind.name, params, key)
+
+    async def _canceled(self, path: str, kind: ObjectType, params: Json) -> Json:
+        try:
+            return await self._api.delete(path, kind.name, params)
+        except BridgeError as failure:
+            there = await self._api.get(path, kind.name) if _is_gone(failure) else {}
+            if there.get("status") != "canceled":
+                raise
+            return there  # by a first try whose answer was lost, or before
 
     async def _looked_up(self, op: Read, keys: Sequence[Key]) -> list[Record]:
         kind = self._types[op.model.name]
@@ -172,7 +218,7 @@ def _listed_items(found: Json) -> tuple[Sequence[Json], bool]:
     return items, more
 
 
-def _written(op: Create | Update | Delete, found: Json, *, inserted: int = 0) -> Written:
+def _written(op: Create | Update | Delete | Act, found: Json, *, inserted: int = 0) -> Written:
     page = None
     if op.options.returning is not None:
         page = page_of([record_of(op.model.readable, found)])

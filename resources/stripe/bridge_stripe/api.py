@@ -43,9 +43,9 @@ class Api:
         """Write under a key: Stripe does it once, however often it is sent."""
         return await self._certain("post", path, scope, params, key)
 
-    async def delete(self, path: str, scope: str) -> Json:
+    async def delete(self, path: str, scope: str, params: Json = NO_PARAMETERS) -> Json:
         """Delete: the same however often it is sent."""
-        return await self._certain("delete", path, scope, NO_PARAMETERS, None)
+        return await self._certain("delete", path, scope, params, None)
 
     async def close(self) -> None:
         """Close the connections."""

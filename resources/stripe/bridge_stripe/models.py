@@ -64,6 +64,16 @@ def models(types: Sequence[ObjectType], writable: Iterable[str]) -> tuple[Model,
     return tuple(_with_ways_back(each, found) for each in found)
 
 
+def inputs(call: str, without: str = "") -> tuple[Field, ...]:
+    """Return the parameters of a call as the inputs of an action; `without` is filled in by the adapter."""
+    declared = parameters(call, "")
+    return tuple(
+        _parameter(each, name, creatable=True, updatable=True)
+        for name, each in declared.items()
+        if name not in _NO_VALUES and name != without
+    )
+
+
 def _model(kind: ObjectType, known: Mapping[str, str], writes: tuple[str, ...]) -> Model:
     declared = {name: each for name, each in object_fields(kind.sdk).items() if name not in _HIDDEN}
     create = parameters(kind.sdk, "Create") if "create" in writes else {}
@@ -144,18 +154,23 @@ def _written_only(
         there = declared.get(name)
         if name in _NO_VALUES or (there is not None and _alike(there.shape, parameter.shape)):
             continue
-        type_, item, enum = _type(parameter)
-        yield Field(
-            name if there is None else WRITTEN + name,
-            type_,
-            native=_native(parameter.shape),
-            enum=enum,
-            item=item,
-            comment=parameter.comment,
-            readable=False,
-            creatable=name in create,
-            updatable=name in update,
-        )
+        field = name if there is None else WRITTEN + name
+        yield _parameter(parameter, field, creatable=name in create, updatable=name in update)
+
+
+def _parameter(parameter: Declared, name: str, *, creatable: bool, updatable: bool) -> Field:
+    type_, item, enum = _type(parameter)
+    return Field(
+        name,
+        type_,
+        native=_native(parameter.shape),
+        enum=enum,
+        item=item,
+        comment=parameter.comment,
+        readable=False,
+        creatable=creatable,
+        updatable=updatable,
+    )
 
 
 def _type(declared: Declared) -> tuple[FieldType, FieldType | None, tuple[str, ...]]:

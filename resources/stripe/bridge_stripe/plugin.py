@@ -1,13 +1,16 @@
 """The plugin that the entry point of this distribution resolves to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Annotated, Final
 
 import stripe as sdk
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from bridge_core import AdapterContext, ConfigurationError, Forbidden, Plugin, Rate, UpstreamFailed
+from bridge_core import AdapterContext, ConfigurationError, Forbidden, Model, Plugin, Rate, UpstreamFailed
+from bridge_stripe.actions import ACTIONS, Verb, declared
+from bridge_stripe.actions import chosen as verbs
 from bridge_stripe.adapter import StripeAdapter
 from bridge_stripe.api import Api
 from bridge_stripe.catalogue import CATALOGUE, ObjectType
@@ -33,6 +36,7 @@ class StripeSettings(BaseModel):
     account: str | None = None  # the connected account to act for
     types: tuple[str, ...] | None = None  # None: all
     writes: tuple[str, ...] = _HARMLESS  # types that may be written
+    actions: tuple[str, ...] = ()  # what may be done beside that, as MODEL.ACTION
     parallel: Annotated[int, Field(ge=1, le=100)] = 10  # look-ups under way at once
     timeout: Annotated[float, Field(gt=0, le=120)] = 30.0  # seconds for one request
     url: str = "https://api.stripe.com"
@@ -45,6 +49,16 @@ class StripeSettings(BaseModel):
                 near = get_close_matches(name, _BY_NAME, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(_BY_NAME)}"
                 raise ValueError(f"there is no type {name!r}: {hint}")
+        return names
+
+    @field_validator("actions")
+    @classmethod
+    def _must_be_actions(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = [each.whole for each in ACTIONS]
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                raise ValueError(f"there is no action {name!r}{f': did you mean {near[0]!r}?' if near else ''}")
         return names
 
     @property
@@ -69,11 +83,17 @@ async def connect(settings: StripeSettings, context: AdapterContext) -> StripeAd
     try:
         await _must_be_accepted(api)
         chosen = settings.chosen
-        described = await context.threads(models, tuple(chosen.values()), settings.writes)
+        actions = verbs(settings.actions)
+        described = await context.threads(_described, settings, actions.values())
     except BaseException:
         await api.close()
         raise
-    return StripeAdapter(api, chosen, described, settings.parallel)
+    return StripeAdapter(api, chosen, described, actions, settings.parallel)
+
+
+def _described(settings: StripeSettings, actions: Iterable[Verb]) -> tuple[Model, ...]:
+    found = models(tuple(settings.chosen.values()), settings.writes)
+    return tuple(replace(each, actions=declared(each.name, actions)) for each in found)
 
 
 def rates(settings: StripeSettings) -> Mapping[str, Rate]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from bridge_core import BadValue, Field, FieldType, Model, Record
+from bridge_core import Action, BadValue, Field, FieldType, Model, Record
 from bridge_core.values import JSON_NULL
 from bridge_stripe.api import Json
 from bridge_stripe.models import WRITTEN
@@ -18,11 +18,20 @@ UNSET: Final = ""  # what Stripe takes as: let there be no value
 
 def parameters_of(model: Model, values: Record, *, creating: bool) -> dict[str, Any]:
     """Return the parameters that set these values; a new object leaves out what has no value."""
+    return _parameters(model.name, [(model.field(name), value) for name, value in values.items()], creating=creating)
+
+
+def inputs_of(action: Action, values: Record) -> dict[str, Any]:
+    """Return the parameters that an action takes; inputs without a value are left out."""
+    fields = action.by_name
+    return _parameters(action.name, [(fields[name], value) for name, value in values.items()], creating=True)
+
+
+def _parameters(owner: str, pairs: Sequence[tuple[Field, object]], *, creating: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, value in values.items():
-        field = model.field(name)
+    for field, value in pairs:
         if value is None and creating:
-            _must_be_nullable(model, field)
+            _must_be_nullable(owner, field)
         elif value is None or value is JSON_NULL:
             found[_parameter(field)] = UNSET
         else:
@@ -42,10 +51,10 @@ def idempotency_key(verb: str, model: str, key: str, record: object = "") -> str
     return hashlib.sha256(f"{verb}\0{model}\0{record}\0{key}".encode()).hexdigest()
 
 
-def _must_be_nullable(model: Model, field: Field) -> None:
+def _must_be_nullable(owner: str, field: Field) -> None:
     if not field.nullable:
         raise BadValue(
-            f'null value in column "{field.name}" of relation "{model.name}" violates not-null constraint',
+            f'null value in column "{field.name}" of relation "{owner}" violates not-null constraint',
             code="23502",
             hint="leave the field out: Stripe then chooses a value",
         )

@@ -145,7 +145,7 @@ class Account:
             case "POST", [key]:
                 self._there(kind, key, mode)
                 return mode.update(kind, key, checked(params, _written(kind, "Update", "Modify")))
-            case "POST", [key, verb]:
+            case "POST", [key, verb] if (kind.name, verb) != ("subscriptions", "cancel"):  # that is a DELETE
                 self._there(kind, key, mode)
                 return mode.act(kind, key, verb, params)
             case "DELETE", [key]:
