@@ -1,13 +1,17 @@
 """The waist: who asks for what until when, and the one function that everything above and below goes through."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
+from bridge_core.errors import DeadlineExceeded
 from bridge_core.operations import Answer, Operation, Verb
+
+T = TypeVar("T")
 
 NO_CLAIMS: Mapping[str, object] = MappingProxyType({})
 
@@ -66,3 +70,12 @@ def deadline() -> float:
 def begin(call: Call) -> None:
     """Make the deadline of this call that of the present task."""
     _deadline.set(call.deadline)
+
+
+async def in_time(call: Call, waiting: Awaitable[T], clock: Callable[[], float] = time.monotonic) -> T:
+    """Wait for what must come before an operation, within the operation's time; nothing has been applied by then."""
+    try:
+        async with asyncio.timeout(max(0.0, call.deadline - clock())):
+            return await waiting
+    except TimeoutError as cause:
+        raise DeadlineExceeded("the time of the request is used up") from cause

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from bridge_core.call import Call, Handler, Layer
+from bridge_core.call import Call, Handler, Layer, in_time
 from bridge_core.errors import BridgeError, Outcome
 from bridge_core.operations import Act, Answer, Create, Delete, Page, Read, Record, Update, Write, Written, verb_of
 from bridge_core.query import And, Condition, Filter, Not, Or, Slice
@@ -98,7 +98,7 @@ def audit(trail: Trail, redaction: Redaction, clock: Callable[[], float], *, bef
             number = next(numbers)
             seen: Sequence[Record] = ()
             try:
-                await trail.begin(_begun(number, clock(), call, operation, redaction))
+                await in_time(call, trail.begin(_begun(number, clock(), call, operation, redaction)))
                 seen = await _present(inner, call, operation) if before else ()
                 answer = await inner(call)
             except BaseException as error:  # a cancelled write has an outcome too: it is not known

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bridge_core.adapter import Transactions
-from bridge_core.call import Call, Handler, Layer
+from bridge_core.call import Call, Handler, Layer, in_time
 from bridge_core.errors import BridgeError, Conflict, Outcome, Refused, Saturated, Unavailable
 from bridge_core.layers.keyed import Entry, Memory, Slot, State, Try, fingerprint, packed, told, unpacked
 from bridge_core.operations import Act, Answer, Create, Read, Write, Written
@@ -83,7 +83,7 @@ class _Once:
         request = fingerprint(op)
         name = uuid.uuid4().hex
         mine = Try(name, name, max(0.0, call.deadline - self._clock()) + GRACE)
-        known = await self._memory.begin(slot, request, mine)
+        known = await in_time(call, self._memory.begin(slot, request, mine), self._clock)
         if known is None:
             return await self._tried(call, op, slot, mine)
         if known.request != request:

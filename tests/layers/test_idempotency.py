@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from bridge_core.errors import BadValue, BridgeError, Conflict, Outcome, Refused, Saturated, Unavailable
+from bridge_core.call import Call
+from bridge_core.errors import (
+    BadValue,
+    BridgeError,
+    Conflict,
+    DeadlineExceeded,
+    Outcome,
+    Refused,
+    Saturated,
+    Unavailable,
+)
 from bridge_core.operations import Written
 from bridge_core.schema import Literals
 from bridge_core.store import owners
@@ -166,6 +177,22 @@ async def test_without_a_store_a_key_is_refused_and_nothing_is_written() -> None
 
     await pay(bridge_over(bank, None), payment(key=None))
     assert len(bank.payments) == 1
+
+
+async def test_a_store_that_does_not_answer_uses_up_the_time_of_the_request_and_no_more(
+    memory: StoreMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stalled(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    bank = Ledgered()
+    monkeypatch.setattr(memory, "begin", stalled)
+
+    with pytest.raises(DeadlineExceeded) as caught:
+        await bridge_over(bank, memory).handle(Call(payment(), ADA, time.monotonic() + 0.05))
+
+    assert caught.value.outcome is Outcome.NOT_APPLIED
+    assert not bank.payments
 
 
 async def test_a_store_that_fails_before_the_write_stops_it(
