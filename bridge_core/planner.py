@@ -57,5 +57,5 @@ def _must_stand_alone(operation: Read | Write) -> None:
         raise Refused(
             f"related records cannot be embedded in those of {model.name!r}", hint="read each model by itself"
         )
-    if any(column.aggregate is not None for column in columns):
+    if any(column.aggregate is not None or column.unit is not None for column in columns):
         raise Refused(f"records of {model.name!r} cannot be aggregated", hint="ask for the records, or for a count")

@@ -200,6 +200,21 @@ class Aggregate(StrEnum):
     MAX = "max"
 
 
+class Unit(StrEnum):
+    """The spans of time that moments can be put together by."""
+
+    MICROSECOND = "microsecond"
+    MILLISECOND = "millisecond"
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"  # from Monday
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
 ROWS: Path = Path("")
 """The path of a count of records, rather than of values."""
 
@@ -209,7 +224,8 @@ class Column:
     """One value of the answer: where it comes from, its type if it is cast, its name if it is renamed.
 
     With an aggregate, it is computed from all records that agree in the columns without one; `cast` applies before,
-    `result_cast` after.
+    `result_cast` after. With a unit, a date or timestamp of a group stands for the beginning of its span of time, in
+    the zone of the read.
     """
 
     path: Path
@@ -217,6 +233,7 @@ class Column:
     cast: str | None = None
     aggregate: Aggregate | None = None
     result_cast: str | None = None
+    unit: Unit | None = None
 
     @property
     def name(self) -> str:

@@ -46,7 +46,7 @@ def plain(operation: Operation) -> bool:
 
 def aggregates(columns: Sequence[Column]) -> bool:
     """Tell whether something is computed from many records."""
-    return any(column.aggregate is not None for column in columns)
+    return any(column.aggregate is not None or column.unit is not None for column in columns)
 
 
 def takes(read: Read) -> bool:

@@ -13,6 +13,7 @@ from bridge_core.operations import Read, Record
 from bridge_core.query import EVERYTHING, ROWS, Aggregate, Column, Order
 from bridge_core.relating.numbers import computed, must_compute
 from bridge_core.relating.shapes import Output, outputs
+from bridge_core.relating.spans import in_units
 from bridge_core.schema import Field, FieldType, Model
 from bridge_core.values import cast, jsonable, typed_filter, zone_of
 from bridge_core.values.operation import place_of
@@ -49,7 +50,7 @@ def folded(read: Read, records: Sequence[Record]) -> list[Record]:
     found = outputs(read)
     by = [each.name for each in found if not each.aggregated]
     groups: dict[object, list[Record]] = {} if by else {(): []}
-    for record in records:
+    for record in in_units(found, records, read.timezone):
         groups.setdefault(tuple(json_rank(jsonable(record[name])) for name in by), []).append(record)
     makers = [(each.name, _maker(each, read.timezone)) for each in found]
     every: list[Record] = [{name: make(members) for name, make in makers} for members in groups.values()]

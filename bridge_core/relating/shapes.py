@@ -97,7 +97,7 @@ def shown(embeds: Iterable[Embed]) -> Iterable[Embed]:
 
 
 def _raw(column: Column) -> Column:
-    return column if column.aggregate is None else Column(column.path, column.name, column.cast)
+    return Column(column.path, column.name, column.cast) if column.aggregate or column.unit else column
 
 
 def _anything(model: Model) -> Column:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from bridge_core.operations import Verb
-from bridge_core.surfaces.jet import writing
+from bridge_core.surfaces.jet import ordering, summing, writing
 from bridge_core.surfaces.jet.access import Anyone, Need
 from bridge_core.surfaces.jet.exchange import Reply
 from bridge_core.surfaces.jet.problems import Missing
@@ -74,6 +74,10 @@ def _later(parts: tuple[str, ...], what: str, need: Need = Anyone.MEMBER) -> Rou
 RECORDS: Final = (
     route(MODEL, GET=Endpoint(Verb.READ, _list), POST=Endpoint(Verb.CREATE, writing.create)),
     route((*MODEL, "bulk_create"), POST=Endpoint(Verb.CREATE, writing.create_many)),
+    route((*MODEL, "aggregate"), GET=Endpoint(Verb.READ, summing.aggregate)),
+    route((*MODEL, "group"), GET=Endpoint(Verb.READ, summing.group)),
+    route((*MODEL, "reorder"), POST=Endpoint(Verb.UPDATE, ordering.reorder)),
+    route((*MODEL, "reset_order"), POST=Endpoint(Verb.UPDATE, ordering.reset_order)),
     route(
         (*MODEL, ANY),
         GET=Endpoint(Verb.READ, _retrieve),

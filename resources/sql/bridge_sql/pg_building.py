@@ -82,7 +82,11 @@ class Building:
         """Return what a column of an answer shows, before it is aggregated."""
         if len(column.name.encode()) > _LONGEST_NAME:
             raise BadValue(f"the name {column.name[:20]!r}… is longer than {_LONGEST_NAME} bytes", code="42622")
-        return self.cast(self.strategy.selected(source, column.path), column.cast)
+        value = self.cast(self.strategy.selected(source, column.path), column.cast)
+        if column.unit is None:
+            return value
+        begun = sa.func.date_trunc(sa.literal_column(f"'{column.unit.value}'"), value)
+        return sa.cast(begun, sa.Date()) if self.types[column.path.field].base == "date" else begun
 
     def cast(self, value: ColumnElement[Any], name: str | None) -> ColumnElement[Any]:
         """Return a value as the type of that name, which must be one of the catalogue."""
