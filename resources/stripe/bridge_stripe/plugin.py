@@ -1,5 +1,6 @@
 """The plugin that the entry point of this distribution resolves to."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -70,6 +71,7 @@ class StripeSettings(BaseModel):
 async def connect(settings: StripeSettings, context: AdapterContext) -> StripeAdapter:
     """Open the account; raise ConfigurationError where Stripe does not accept the key."""
     sdk.enable_telemetry = False  # else the SDK writes a file into the home folder, and tells Stripe of this machine
+    logging.getLogger("stripe").setLevel(logging.WARNING)  # else it logs what is asked: e-mail addresses of customers
     http = sdk.HTTPXClient(timeout=settings.timeout)
     client = sdk.StripeClient(
         settings.api_key.get_secret_value(),

@@ -256,6 +256,14 @@ async def test_stripes_refusal_is_passed_on_with_its_code_parameter_and_request(
     assert f"Stripe code {details}, request req_" in str(caught.value.details)
 
 
+async def test_what_is_asked_of_stripe_is_not_logged(opened: Open, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with opened() as on:
+        await asked(on, Read(on.models["customers"], where=eq("email", "ada@example.com"), window=After(None, 1)))
+
+    assert not [each.getMessage() for each in caplog.records if each.name.startswith("stripe")]
+
+
 async def test_a_stripe_that_is_not_there_stops_the_start_for_now(stripe_server: Server) -> None:
     with pytest.raises(Unavailable):
         async with opened_on(stripe_server, url="http://127.0.0.1:9"):
