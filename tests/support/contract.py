@@ -20,6 +20,8 @@ ROOMS: Final[Mapping[str, str]] = {
     "schema": "What a backend offers",
     "query": "The words of a question",
     "errors": "What can go wrong",
+    "evaluate": "What filters mean, for adapters that hold records in memory",
+    "arrange": "What orders mean, for the same",
 }
 HEAD: Final = """\
 # The contract of an adapter

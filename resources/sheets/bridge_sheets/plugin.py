@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from bridge_core import AdapterContext, BridgeError, ConfigurationError, FieldType, Plugin, Rate
+from bridge_core import AdapterContext, BridgeError, ConfigurationError, FieldType, Plugin, Rate, UpstreamFailed
 from bridge_sheets.adapter import SheetsAdapter
 from bridge_sheets.api import GOOGLE, READS, WRITES, Api, parsed
 from bridge_sheets.catalogue import Wanted, layouts_of
@@ -83,6 +83,9 @@ async def connect(settings: SheetsSettings, context: AdapterContext) -> SheetsAd
     adapter = SheetsAdapter(api, context, layouts, settings.freshness)
     try:
         await adapter.describe()
+    except UpstreamFailed as failure:
+        await adapter.close()
+        raise ConfigurationError(failure.message, details=failure.details, hint=failure.hint) from failure
     except BaseException:
         await adapter.close()
         raise

@@ -13,9 +13,12 @@ WORDS = ["ada", "Bob", "çedilla", "50%_off", "日本", "bob", "it's", "=1+1", "
 KINDS: list[list[object]] = [
     ["id", "flag", "n", "x", "price", "name", "mood", "day", "hour", "seen", "twice"],
     *(
-        list[object]((number, number % 3 == 0, number * 7 % 11, number / 8, number / 4, WORDS[number % 9] if number % 8 else None,
-         ("sad", "ok", None)[number % 3], date(2024, 1, number % 28 + 1), time(10, number % 60),
-         datetime.fromisoformat(f"2024-05-01T{number % 24:02}:30"), f"=A{number + 1}*2"))
+        list[object]((
+            number, number % 3 == 0, number * 7 % 11, number / 8, number / 4,
+            WORDS[number % 9] if number % 8 else None, ("sad", "ok", None)[number % 3],
+            date(2024, 1, number % 28 + 1), time(10, number % 60),
+            datetime.fromisoformat(f"2024-05-01T{number % 24:02}:30"), f"=A{number + 1}*2",
+        ))
         for number in range(1, 25)
     ),
     [25],

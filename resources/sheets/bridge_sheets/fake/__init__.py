@@ -22,12 +22,12 @@ from typing import Final
 
 from bridge_sheets.fake.accounts import EMAIL
 from bridge_sheets.fake.faults import Fault
-from bridge_sheets.fake.grid import Sheet, Spreadsheet, filled
+from bridge_sheets.fake.grid import Sheet, Spreadsheet, filled, row_of
 from bridge_sheets.fake.person import Person
 from bridge_sheets.fake.server import Server
 from bridge_sheets.fake.service import Service
 
-__all__ = ["EMAIL", "ID", "Fault", "Person", "Server", "Sheet", "Spreadsheet", "book", "filled", "standin"]
+__all__ = ["EMAIL", "ID", "Fault", "Person", "Server", "Sheet", "Spreadsheet", "book", "filled", "row_of", "standin"]
 
 ID: Final = "1StandInStandInStandInStandInStandInStandIn"
 

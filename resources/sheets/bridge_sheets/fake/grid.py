@@ -186,11 +186,11 @@ def filled(table: Iterable[Sequence[object]]) -> list[Row]:
     return [row_of(values) for values in table]
 
 
-def row_of(values: Sequence[object]) -> Row:
-    """Return one row with these values."""
+def row_of(values: Sequence[object], *, literally: bool = False) -> Row:
+    """Return one row with these values; literally: texts are never formulas."""
     row = Row()
     for at, value in enumerate(values):
-        if isinstance(value, str) and value.startswith("="):
+        if isinstance(value, str) and value.startswith("=") and not literally:
             row.put(at, None, value)
             continue
         row.put(at, serial(value))

@@ -16,10 +16,10 @@ class Person:
     spreadsheet: str
     title: str
 
-    def edit(self, row: int, column: int, value: object) -> None:
-        """Type into a cell: a text that begins with `=` is a formula."""
+    def edit(self, row: int, column: int, value: object, *, literally: bool = False) -> None:
+        """Type into a cell: a text that begins with `=` is a formula, unless it is meant literally."""
         with self.service.lock:
-            typed = row_of([value])
+            typed = row_of([value], literally=literally)
             self._sheet.row(row - 1).put(column - 1, typed.cells[0], typed.formulas.get(0))
 
     def insert(self, row: int, values: Sequence[object] = ()) -> None:

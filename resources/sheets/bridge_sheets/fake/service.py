@@ -55,6 +55,11 @@ class Service:
     def __post_init__(self) -> None:
         self._quota = Quota(self.clock, self.per_minute)
 
+    @property
+    def refused(self) -> int:
+        """How many requests were too many for the quota."""
+        return self._quota.refused
+
     def answer(self, verb: str, path: str, query: Mapping[str, Sequence[str]], body: bytes, token: str) -> Any:
         """Answer one request, or raise a Refusal."""
         found = self.discovery.find(verb, path)

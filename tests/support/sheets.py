@@ -1,13 +1,12 @@
-"""The stand-in for Google Sheets, and the adapter opened on it."""
+"""The adapter for Google Sheets, opened on its stand-in."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from bridge_sheets.adapter import SheetsAdapter
 from bridge_sheets.fake import ID, Person, Server
 from bridge_sheets.plugin import SheetsSettings, connect
@@ -29,9 +28,6 @@ class Opened:
         return self.server.person(ID, title)
 
 
-Open = Callable[..., AbstractAsyncContextManager[Opened]]
-
-
 def settings_for(server: Server, **more: Any) -> dict[str, Any]:
     return {"credentials": server.credentials, "spreadsheets": {"team": ID}, "url": server.url, "freshness": 0, **more}
 
@@ -46,8 +42,3 @@ async def opened_on(server: Server, budget: Budget = Unlimited(), **more: Any) -
         yield Opened(server, adapter, models)
     finally:
         await adapter.close()
-
-
-@pytest.fixture
-def opened() -> Open:
-    return opened_on
