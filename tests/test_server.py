@@ -209,3 +209,19 @@ async def test_an_optional_resource_that_failed_is_opened_later(
     assert first.status_code == 503
     assert ready.status_code == 503
     assert second.status_code == 200
+
+
+async def test_the_protocol_of_jet_bridge_is_served_where_jet_admin_is_configured(tmp_path: Path) -> None:
+    jet = '[auth.jet]\nproject = "p"\nbearer_key = "Zk3-static-bearer-key"\n'
+    async with site(tmp_path, WORLD + jet) as (_, client):
+        bearer = {"authorization": "Bearer Zk3-static-bearer-key"}
+        listed = await client.get("/api/models/cities/", headers=bearer)
+        stranger = await client.get("/api/models/cities/")
+        told = await client.get("/api/token_inspect/?authorization=Token%20x")
+        leaked = await client.get("/api/models/cities/?authorization=Token%20x", headers=bearer)
+    async with site(tmp_path, WORLD) as (_, client):
+        elsewhere = await client.get("/api/models/cities/")
+
+    assert [city["name"] for city in listed.json()["results"]] == ["Turin", "Lyon", "Bonn"]
+    assert (stranger.status_code, told.status_code, leaked.status_code) == (200, 200, 400)  # visitors may read here
+    assert elsewhere.status_code == 404

@@ -73,6 +73,10 @@ async def test_a_query_that_is_none_is_refused(client: httpx.AsyncClient, query:
     assert (await client.get(url)).status_code == 400
 
 
+async def test_a_url_has_bounds(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/models/books/?title={'x' * 20_000}")).status_code == 414
+
+
 async def test_head_answers_without_a_body(client: httpx.AsyncClient) -> None:
     answer = await client.head("/models/books/1/")
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bridge_core.bridge import Bridge
 from bridge_core.call import ANONYMOUS, Principal
-from bridge_core.errors import BridgeError
+from bridge_core.errors import BridgeError, TooLarge
 from bridge_core.operations import Verb
 from bridge_core.schema import Model
 from bridge_core.surfaces.http import unexpected
@@ -67,6 +67,8 @@ class JetApp:
             return problem(unexpected(cause, writing=writing), writing=writing)
 
     async def _respond(self, request: Request, receive: Receive) -> Reply:
+        if len(request.path) + len(request.raw_query) > self._settings.max_url:
+            raise TooLarge(f"the URL has more than {self._settings.max_url} bytes", code="BRG414")
         route = self._route(request)
         if route is None:
             return problem(Missing("there is nothing at this path"), writing=False) if _safe(request) else Reply(405)
