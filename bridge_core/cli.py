@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bridge_core import auth_commands, process, registry, right_commands, roles, server, telling
+from bridge_core import auth_commands, jet_commands, process, registry, right_commands, roles, server, telling
 from bridge_core.auth.data_tokens import DataTokens
 from bridge_core.call import ANONYMOUS, Principal
 from bridge_core.config import load
@@ -39,6 +39,7 @@ service = typer.Typer(add_completion=False)
 control = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after a Bridge server.")
 control.add_typer(auth_commands.users, name="users")
 control.add_typer(auth_commands.keys, name="keys")
+control.command("import-jet-conf")(jet_commands.import_jet_conf)
 for command in (auth_commands.audit, auth_commands.register, right_commands.whoami, right_commands.can, new_adapter):
     control.command()(command)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from bridge_core import registry, roles
@@ -150,7 +150,8 @@ def _data(settings: Settings, bridge: Bridge, auth: Auth) -> Mapping[str, Applic
     if settings.auth.jet is None:
         return {REST: rest}
     told = jet_settings(settings)
-    routes = (*service.routes(told.identity), *schema.routes(RelationOverrides(auth.store)))
+    handlers = service.registered(entry_points(group=service.MESSAGES))
+    routes = (*service.routes(told.identity, handlers), *schema.routes(RelationOverrides(auth.store)))
     return {REST: rest, JET: JetApp(bridge, asking(auth.authenticator), told, routes=routes)}
 
 

@@ -41,7 +41,7 @@ FLOORS = (  # from the ground up; rooms of one floor do not import each other
     {"generation"},
     {"demo", "explain", "process", "server"},
     {"telling"},
-    {"auth_commands", "new_adapter", "right_commands"},
+    {"auth_commands", "jet_commands", "new_adapter", "right_commands"},
     {"cli"},
 )
 WEB = {"starlette", "uvicorn", "httptools"}

@@ -1,6 +1,7 @@
 """Descriptions of models, relations that people declare, and what the server says about itself."""
 
 from collections.abc import AsyncIterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from bridge_core.bridge import Bridge
 from bridge_core.call import Principal
+from bridge_core.errors import ConfigurationError
 from bridge_core.store.engine import open_store
 from bridge_core.store.overrides import RelationOverrides
 from bridge_core.surfaces.jet import JetApp, schema, service
@@ -148,6 +150,21 @@ async def test_messages_reach_their_handler(app: JetApp) -> None:
     assert answer.json() == {"hello": "Ada", "from": "owner"}
     assert (unknown.status_code, unknown.content) == (200, b"")
     assert (wrong.status_code, refused.status_code) == (400, 403)
+
+
+GREETING = service.Handler(_greet)
+
+
+def test_handlers_of_messages_are_found_by_their_entry_points() -> None:
+    entry = EntryPoint("greet", "tests.jet.test_schema:GREETING", service.MESSAGES)
+
+    assert dict(service.registered([entry])) == {"greet": GREETING}
+
+
+@pytest.mark.parametrize("value", ["tests.jet.test_schema:WAY", "tests.jet.test_schema:nosuch", "nosuch:x"])
+def test_a_handler_that_is_none_stops_the_start(value: str) -> None:
+    with pytest.raises(ConfigurationError):
+        service.registered([EntryPoint("greet", value, service.MESSAGES)])
 
 
 async def test_registration_leads_to_the_web_application(client: httpx.AsyncClient) -> None:

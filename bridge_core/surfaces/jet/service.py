@@ -2,9 +2,9 @@
 
 import resource
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import EntryPoint, version
 from types import MappingProxyType
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from bridge_core.auth.jet_rights import Permission
 from bridge_core.bridge import Bridge
 from bridge_core.call import Principal
-from bridge_core.errors import BridgeError
+from bridge_core.errors import BridgeError, ConfigurationError
 from bridge_core.surfaces.jet.access import CUSTOMIZATION, SETTINGS, Anyone, must_fit
 from bridge_core.surfaces.jet.endpoints import Endpoint, Route, route
 from bridge_core.surfaces.jet.exchange import Reply, Request, reply
@@ -34,8 +34,23 @@ class Handler:
     needs: Permission = CUSTOMIZATION
 
 
+MESSAGES: Final = "bridge.jet_messages"  # the group of entry points of handlers
 TAKES_TOKENS: Final = frozenset({"/api/token_inspect/"})
 NO_HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType({})
+
+
+def registered(available: Iterable[EntryPoint]) -> Mapping[str, Handler]:
+    """Load the handlers that installed packages offer, by the names of their messages."""
+    found = {}
+    for entry in available:
+        try:
+            handler: object = entry.load()
+        except Exception as cause:  # whatever the import of a stranger raises
+            raise ConfigurationError(f"the handler of messages {entry.name!r} ({entry.value}) does not load") from cause
+        if not isinstance(handler, Handler):
+            raise ConfigurationError(f"{entry.value} is no Handler", hint="see docs/moving-from-jet-bridge.md")
+        found[entry.name] = handler
+    return MappingProxyType(found)
 
 
 def routes(identity: Identity, handlers: Mapping[str, Handler] = NO_HANDLERS) -> tuple[Route, ...]:
