@@ -56,13 +56,15 @@ def test_the_example_is_a_configuration() -> None:
 def test_the_example_with_everything_switched_on_is_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "plugins.toml"
     path.write_text(everything_switched_on(), encoding="utf-8")
+    (tmp_path / "service-account.json").write_text("{}")
+    (tmp_path / "service-account.json").chmod(0o600)
 
     settings = load(path, ENVIRON)
 
-    assert set(settings.resources) == {"shop", "crm", "billing"}
+    assert set(settings.resources) == {"shop", "crm", "billing", "team"}
     assert settings.relations
     assert rules_of(settings)
-    assert {opener.name for opener in openers(settings, installed())} == {"shop", "crm", "billing"}
+    assert {opener.name for opener in openers(settings, installed())} == set(settings.resources)
 
 
 TABLES = (ServerSettings, StoreSettings, ResourceSettings, LimitSettings, RateSettings, RelationSettings, RuleSettings)

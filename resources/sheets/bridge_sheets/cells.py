@@ -88,7 +88,7 @@ def _same(kind: Kind, raw: Raw, value: object) -> bool:
         back = decoded(kind, plain(raw))
     except Misfit:
         return False
-    return back == value and repr(back) == repr(value)
+    return back == value and (kind.type is FieldType.DECIMAL or repr(back) == repr(value))
 
 
 def _raw(kind: Kind, value: Any) -> Raw:
@@ -200,7 +200,7 @@ _FORMATS: Final[Mapping[FieldType, Mapping[str, Any]]] = {
 _HINTS: Final[Mapping[FieldType, str]] = {
     FieldType.TEXT: "an empty text is an empty cell: send null",
     FieldType.INTEGER: "a cell keeps whole numbers up to 2^53; configure the column as text",
-    FieldType.DECIMAL: "a cell keeps about 15 digits, and as many decimals as its format shows",
+    FieldType.DECIMAL: "a cell keeps about 15 digits",
     FieldType.TIMESTAMPTZ: "the spreadsheet's zone has no such moment, or has it twice",
 }
 TYPES: Final = tuple(each.value for each in _DECODERS if each is not FieldType.ENUM)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from bridge_core import (
     Outcome,
     Path,
     PreconditionFailed,
+    Read,
     Rejected,
     Resolution,
     TooLarge,
@@ -247,3 +249,14 @@ async def test_a_version_that_is_gone_is_not_written(google: Server) -> None:
             await on.adapter.update(Update(on.models["People"], {"name": "x"}, by_id(1), options=options))
 
         assert rows(on) == PEOPLE[1:]
+
+
+@pytest.mark.parametrize(("sent", "kept"), [("1.5", "1.50"), ("1.50", "1.50"), ("1.234", "1.234"), ("-0.1", "-0.10")])
+async def test_a_decimal_is_read_with_the_decimals_that_its_format_shows(sent: str, kept: str) -> None:
+    with standin({"T": [["id", "price"], [1, 2.5]]}) as server:
+        server.service.books[ID].sheets[0].rows[1].formats[1] = {"type": "NUMBER", "pattern": "#,##0.00"}
+        async with opened_on(server, worksheets={"T": {"key": ["id"]}}) as on:
+            await on.adapter.update(Update(on.models["T"], {"price": Decimal(sent)}, by_id(1)))
+            page = await on.adapter.read(Read(on.models["T"]))
+
+    assert str(page.records[0]["price"]) == kept

@@ -60,6 +60,11 @@ class Faults:
         with self._lock:
             self._once.append((method, act))
 
+    def forget(self) -> None:
+        """Let nobody act any more who still waits."""
+        with self._lock:
+            self._once.clear()
+
     def act(self, method: str) -> None:
         """Let those act who wait for this method."""
         with self._lock:
