@@ -584,5 +584,7 @@ async def _ask(url: str, sql: str) -> Any:
 async def _until(url: str, sql: str, wanted: int) -> None:
     """Wait until a count on the server is at least (or, for 0, exactly) what is wanted."""
     async with asyncio.timeout(10):
-        while not ((count := await _ask(url, sql)) >= wanted if wanted else await _ask(url, sql) == 0):
-            assert count >= 0
+        while True:
+            count = await _ask(url, sql)
+            if count >= wanted if wanted else count == 0:
+                return
