@@ -60,6 +60,7 @@ class Read:
     embeds: tuple["Embed", ...] = ()
     versions: bool = False  # the caller would know the versions of the records
     having: Filter = EVERYTHING  # of groups: its paths name columns of the answer
+    fresh: bool = False  # what an adapter has kept of earlier answers will not do
 
 
 @dataclass(frozen=True, slots=True)

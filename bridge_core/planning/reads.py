@@ -179,6 +179,7 @@ def _scan(op: Read, found: Split, residual: frozenset[Part], limits: Limits) -> 
             window=window,
             count=op.count if exact_count else Counting.NONE,
             timezone=op.timezone,
+            fresh=op.fresh,
         )
         for question in found.questions
     )
@@ -207,7 +208,7 @@ def _by_key(op: Read, keys: Sequence[Key], limits: Limits) -> Plan:
     wide = widened(model, (*_needed(op, residual, several=False), *model.key))
     distinct = tuple(dict.fromkeys(keys))
     sent = tuple(
-        Read(wide, keys=distinct[start : start + batch], timezone=op.timezone)
+        Read(wide, keys=distinct[start : start + batch], timezone=op.timezone, fresh=op.fresh)
         for start in range(0, len(distinct), batch)
     )
     found = Split((), exact=True, ordered=False, why_unordered="an order among records looked up by key")

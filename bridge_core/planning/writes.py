@@ -177,7 +177,7 @@ def _upsert(op: Create, upsert: Upsert, limits: Limits) -> Plan:
     _must_be_one(op, 2)
     targets = [each for each in dict.fromkeys(target_values(op, upsert.target)) if each is not None]
     needed = (*model.key, *upsert.target, *_named(both(op.check, op.scope)))
-    find = Read(widened(model, needed), max_scan=op.options.max_scan)
+    find = Read(widened(model, needed), max_scan=op.options.max_scan, fresh=True)
     if set(upsert.target) == set(model.key):
         order = [upsert.target.index(name) for name in model.key]
         find = replace(find, keys=tuple(tuple(values[at] for at in order) for values in targets))
@@ -225,6 +225,7 @@ def _find_first(op: Update | Delete, limits: Limits) -> Plan:
         scope=op.scope,
         keys=op.keys,
         max_scan=op.options.max_scan,
+        fresh=True,
     )
     first = plan_read(find, limits)
     if first.strategy is Strategy.DIRECT:

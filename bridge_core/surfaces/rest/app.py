@@ -177,7 +177,8 @@ class RestApp:
         media = self._media_of(request)
         preferences.must_be_known()
         wanted = Wanted(media, model, laid, preferences.timezone)
-        operation = with_versions(read_of(window, wanted, preferences, self._settings.max_rows), request, media)
+        read = read_of(window, wanted, preferences, self._settings.max_rows, fresh=request.fresh)
+        operation = with_versions(read, request, media)
         if media.plan:
             return await self._explained(asked, operation)
         page = await self._perform(asked, operation)

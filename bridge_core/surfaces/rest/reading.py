@@ -35,7 +35,9 @@ class Wanted:
         return self.laid.names or tuple(field.name for field in self.model.readable)
 
 
-def read_of(window: Slice, wanted: Wanted, preferences: Preferences, max_rows: int | None) -> Read:
+def read_of(
+    window: Slice, wanted: Wanted, preferences: Preferences, max_rows: int | None, *, fresh: bool = False
+) -> Read:
     """Make the operation that a query asks for."""
     limit = window.limit
     if max_rows is not None:
@@ -54,6 +56,7 @@ def read_of(window: Slice, wanted: Wanted, preferences: Preferences, max_rows: i
         max_scan=preferences.max_scan,
         embeds=wanted.laid.embeds if max_rows is None else _capped(wanted.laid.embeds, max_rows),
         having=wanted.laid.having,
+        fresh=fresh,
     )
 
 
@@ -77,6 +80,8 @@ def read_response(page: Page, window: Slice, wanted: Wanted) -> Response:
     status = 206 if total is not None and rows is not None and rows < total else 200
     placed = NOTHING_KNOWN if rows is None else content_range(first, rows, total)
     headers = [(b"content-type", wanted.media.content_type), (b"content-range", placed)]
+    if page.age > 0:
+        headers.append((b"age", b"%d" % page.age))
     return Response(status, headers, body_of(page, wanted))
 
 

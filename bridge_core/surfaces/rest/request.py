@@ -41,6 +41,12 @@ class Request:
         return text
 
     @property
+    def fresh(self) -> bool:
+        """Whether the caller wants no answer that was kept, by Cache-Control."""
+        value = self.headers.get(b"cache-control")
+        return value is not None and b"no-cache" in value.lower()
+
+    @property
     def etags(self) -> tuple[str, ...] | None:
         """The versions that the record may have, by If-Match."""
         return self._versions("If-Match")

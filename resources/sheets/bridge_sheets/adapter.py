@@ -68,7 +68,7 @@ class SheetsAdapter:
 
     async def read(self, op: Read, /) -> Page:
         """Return the records that match, as they were a moment ago."""
-        snapshot = await self._snapshots.get(self._layout(op.model))
+        snapshot = await self._snapshots.get(self._layout(op.model), fresh=op.fresh)
         page = await self._apart(snapshot, _page, op, snapshot)
         return Page(page.records, None, None, page.rows, page.total, age=self._context.clock() - snapshot.taken,
                     etags=page.etags)  # fmt: skip

@@ -5,6 +5,7 @@ import os
 import time
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,16 @@ async def test_a_write_of_ours_is_seen_at_once(google: Server) -> None:
         await on.adapter.create(Create(model, [{"id": 3, "name": "Cleo"}], ("id", "name")))
 
         assert len((await on.adapter.read(Read(model))).records) == 3
+
+
+async def test_who_wants_it_gets_a_fresh_answer(google: Server) -> None:
+    async with opened_on(google, freshness=60) as on:
+        op = Read(on.models["People"])
+        await on.adapter.read(op)
+        on.person("People").edit(2, 2, "Eve")
+
+        assert (await on.adapter.read(op)).records[0]["name"] == "Ada"
+        assert (await on.adapter.read(replace(op, fresh=True))).records[0]["name"] == "Eve"
 
 
 async def test_a_failure_is_not_kept(google: Server) -> None:
