@@ -68,7 +68,8 @@ async def opened(settings: Settings, available: Sequence[EntryPoint], draining: 
     openers = registry.openers(settings, available)
     async with AsyncExitStack() as opening:  # whatever fails: nothing stays open
         url, folder = settings.store.url.get_secret_value(), settings.path.parent
-        auth = await open_auth(settings.auth, url, folder, default=settings.default_resource)
+        names = frozenset(settings.resources)
+        auth = await open_auth(settings.auth, url, folder, default=settings.default_resource, resources=names)
         opening.push_async_callback(auth.close)
         served = await registry.open_all(settings, openers)
         memory = StoreMemory(auth.store)

@@ -136,7 +136,8 @@ async def _model(settings: Settings, target: str) -> Model:
 @asynccontextmanager
 async def _authentication(settings: Settings) -> AsyncIterator[Auth]:
     url, folder = settings.store.url.get_secret_value(), settings.path.parent
-    auth = await open_auth(settings.auth, url, folder, default=settings.default_resource)
+    names = frozenset(settings.resources)
+    auth = await open_auth(settings.auth, url, folder, default=settings.default_resource, resources=names)
     try:
         yield auth
     finally:

@@ -67,6 +67,7 @@ async def open_auth(
     folder: Path,
     *,
     default: str | None = None,
+    resources: frozenset[str] = frozenset(),
     clock: Callable[[], float] = time.time,
 ) -> Auth:
     """Open the store and everything around it; a relative SQLite path stands in `folder`, beside plugins.toml."""
@@ -82,7 +83,7 @@ async def open_auth(
         kinds += _oidc(settings, outgoing, clock)
         if settings.jet is not None:
             token = await project_token(settings.jet, store)
-            kinds += _jet(settings.jet, token, outgoing, clock, default)
+            kinds += _jet(settings.jet, token, outgoing, clock, default, resources)
         authenticator = Authenticator(kinds, clock=clock)
         keep = settings.audit.keep_days * 86_400.0
         follower = Follower(store, authenticator, key_use, clock=clock, keep_audit=keep)
@@ -122,11 +123,12 @@ def _jet(
     outgoing: list[Outgoing],
     clock: Callable[[], float],
     default: str | None,
+    resources: frozenset[str],
 ) -> list[Kind]:
     outgoing.append(Outgoing(settings.timeout))
     service = ProjectAuth(settings, outgoing[-1], time.monotonic)
     return [
-        JetTokenKind(settings, token, clock, default),
+        JetTokenKind(settings, token, clock, default, resources),
         ProjectTokenKind(settings, service, token, clock, default),
         JetBearerKind(settings, clock, default),
     ]

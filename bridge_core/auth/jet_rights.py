@@ -29,12 +29,17 @@ _SETTINGS: Final = ("project", "project_settings")
 
 @dataclass(frozen=True, slots=True)
 class JetRights:
-    """The permissions of one token for one project. `default` is the resource whose models go by their bare names."""
+    """The permissions of one token for one project. `default` is the resource whose models go by their bare names.
+
+    Jet writes the name that a bridge has there before the model: `<bridge>.<model>`, or the model alone. `resources`
+    are the names of our own: what begins with one of them speaks of that resource, and of no other one's model.
+    """
 
     everything: bool = False
     read_only: bool = False
     permissions: frozenset[Permission] = frozenset()
     default: str | None = None
+    resources: frozenset[str] = frozenset()
 
     async def allow(self, resource: str, model: str, verb: Verb) -> bool:
         """Tell whether the token is good for a verb on a model."""
@@ -48,9 +53,16 @@ class JetRights:
         if self.read_only:
             return (kind == "model" and actions == "r") or (kind, thing) == _SETTINGS
         return any(
-            kind == of_kind and actions in granted and thing == _bare(of_kind, of_thing)
+            kind == of_kind and actions in granted and thing == self._meant(of_kind, of_thing)
             for of_kind, of_thing, granted in self.permissions
         )
+
+    def _meant(self, kind: str, thing: str) -> str:
+        """Return the object as the bridge names it."""
+        first, dot, rest = thing.partition(".")
+        if kind != "model" or not dot:
+            return thing
+        return thing if first in self.resources and first != self.default else rest
 
 
 def permission_for(resource: str, model: str, verb: Verb, default: str | None) -> Permission:
@@ -102,8 +114,3 @@ def _permissions(items: Iterable[Any], own_hash: str | None) -> Iterator[Permiss
             raise Damaged
         if kind != "model" or bound is None or bound == own_hash:
             yield kind, thing, actions
-
-
-def _bare(kind: str, thing: str) -> str:
-    """Return the object without the name of its resource, which stands before the first dot of a model."""
-    return thing.split(".", 1)[1] if kind == "model" and "." in thing else thing

@@ -33,12 +33,14 @@ class JetTokenKind:
         project_token: str | None,
         clock: Callable[[], float],
         default: str | None = None,
+        resources: frozenset[str] = frozenset(),
     ) -> None:
-        """Take the settings; `default` is the default resource. Raise ConfigurationError for a key that is none."""
+        """Take settings, default resource and the names of all; raise ConfigurationError for a key that is none."""
         self._settings = settings
         self._project_token = project_token
         self._clock = clock
         self._default = default
+        self._resources = resources
         self._key = _public_key(settings.jwt_verify_key) if settings.jwt_verify_key else None
         self._jws = PyJWS(algorithms=[ALGORITHM], options={"enforce_minimum_key_length": True})
 
@@ -86,7 +88,7 @@ class JetTokenKind:
             return JetRights(default=self._default)
         if not isinstance(packed, str):
             raise Damaged
-        return JetRights(permissions=unpacked(packed, token), default=self._default)
+        return JetRights(permissions=unpacked(packed, token), default=self._default, resources=self._resources)
 
 
 def _public_key(pem: str) -> RSAPublicKey:
