@@ -215,7 +215,12 @@ def _projects() -> list[Path]:
     return [folder / "pyproject.toml" for folder in ADAPTERS]
 
 
-DISTRIBUTIONS = {"jwt": "pyjwt", "argon2": "argon2-cffi", "re2": "google-re2", "google": "google-auth"}  # where the names differ
+DISTRIBUTIONS = {
+    "jwt": "pyjwt",
+    "argon2": "argon2-cffi",
+    "re2": "google-re2",
+    "google": "google-auth",
+}  # where the names differ
 
 
 @pytest.mark.parametrize("folder", [ROOT, *ADAPTERS], ids=lambda folder: folder.name)

@@ -252,7 +252,6 @@ class Level:
             at += 1
         return rows.offset(self.building.position(at)) if window.offset else rows
 
-
     def _at_window(self) -> int:
         """Return the position of the values of the window, behind those of filters and keys."""
         read = self.read
