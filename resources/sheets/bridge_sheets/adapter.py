@@ -33,7 +33,7 @@ from bridge_sheets.changes import Cells, Change
 from bridge_sheets.layout import Layout, Line
 from bridge_sheets.requests import cells_of, raws_with
 from bridge_sheets.snapshots import Snapshot, Snapshots
-from bridge_sheets.writing import Missed, Writer, moved
+from bridge_sheets.writing import Missed, Writer, moved, partly
 
 T = TypeVar("T")
 
@@ -92,13 +92,16 @@ class SheetsAdapter:
 
     async def _in_turn(self, op: Create | Update | Delete, write: Callable[[Snapshot], Awaitable[Written]]) -> Written:
         layout = self._layout(op.model)
+        done: list[Line] = []
         async with self._turns[layout.book]:
             for _ in range(_TRIES):
                 try:
-                    return await write(await self._snapshots.get(layout, fresh=True))
-                except Missed:
-                    continue
-        raise moved()
+                    written = await write(await self._snapshots.get(layout, fresh=True))
+                except Missed as missed:
+                    done += missed.done if isinstance(op, Delete) else ()  # an update finds its rows again
+                else:
+                    return _together(written, layout, done)
+        raise moved() if not done else partly()
 
     async def _create(self, op: Create, snapshot: Snapshot) -> Written:
         layout = snapshot.layout
@@ -158,6 +161,16 @@ class SheetsAdapter:
         if len(snapshot.lines) <= _INLINE:
             return work(*args)
         return await self._context.threads(work, *args)
+
+
+def _together(written: Written, layout: Layout, done: Sequence[Line]) -> Written:
+    """Add the rows that an earlier try took out."""
+    if not done:
+        return written
+    records = [line.record for line in done]
+    page = None if written.page is None else page_of([*written.page.records, *records])
+    keys = [*written.keys, *({name: each[name] for name in layout.names()} for each in records)]
+    return Written(written.affected + len(done), written.inserted, page, keys)
 
 
 def _page(op: Read, snapshot: Snapshot) -> Page:

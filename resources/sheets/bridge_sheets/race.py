@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from bridge_sheets.cells import Raw, raw_of
 from bridge_sheets.layout import Layout, Line
 
-Identity = tuple[Raw, ...]
+Identity: TypeAlias = tuple[Raw, ...]
 
 
 class Verdict(Enum):

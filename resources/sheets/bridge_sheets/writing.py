@@ -1,12 +1,12 @@
 """One write: rows are found where they stand now, all requests go in one, and the answer is held against them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bridge_core import Outcome, PreconditionFailed, Unavailable, UpstreamFailed
 from bridge_sheets.api import Api
 from bridge_sheets.changes import Change, repair_of
-from bridge_sheets.layout import Layout
+from bridge_sheets.layout import Layout, Line
 from bridge_sheets.race import After, Verdict, after, shown
 from bridge_sheets.requests import Request, marked, new_mark, unmarked
 from bridge_sheets.snapshots import Snapshot, Snapshots
@@ -16,7 +16,11 @@ _UNCLEAR: Final = "somebody added or removed rows in the same moment, so that no
 
 
 class Missed(Exception):
-    """A write hit other rows, and these are again as they were: it can be tried anew."""
+    """A write hit other rows, and these are again as they were: it can be tried anew. `done` were hit rightly."""
+
+    def __init__(self, done: Sequence[Line]) -> None:
+        super().__init__()
+        self.done = done
 
 
 class Writer:
@@ -35,8 +39,7 @@ class Writer:
             return  # applied, though the answer was lost
         match change.expected(layout, snapshot.lines).verdict(after(layout, answer)):
             case Verdict.WRONG:
-                await self._repaired(snapshot, change, after(layout, answer))
-                raise Missed
+                raise Missed(await self._repaired(snapshot, change, after(layout, answer)))
             case Verdict.UNCLEAR if change.updates or change.deletes:
                 raise _unclear()
 
@@ -71,23 +74,34 @@ class Writer:
             self._marks.setdefault(book, []).append(number)
         return found
 
-    async def _repaired(self, snapshot: Snapshot, change: Change, seen: After) -> None:
-        """Give the rows that were hit by mistake what they had before; raise with an unknown outcome if that fails."""
+    async def _repaired(self, snapshot: Snapshot, change: Change, seen: After) -> Sequence[Line]:
+        """Give the rows that were hit by mistake what they had before; raise with an unknown outcome if that fails.
+
+        Return those that were hit rightly.
+        """
         layout = snapshot.layout
         now = await self._snapshots.get(layout, fresh=True)
         repair = repair_of(layout, snapshot.lines, now.lines, change, seen)
         if repair is None:
             raise _unclear()
-        if not repair.requests(layout):
-            return
-        answer = await self._sent(layout, repair.requests(layout))
-        if answer is not None and repair.expected(layout, now.lines).verdict(after(layout, answer)) is Verdict.WRONG:
+        requests = repair.change.requests(layout)
+        answer = await self._sent(layout, requests) if requests else None
+        expected = repair.change.expected(layout, now.lines)
+        if answer is not None and expected.verdict(after(layout, answer)) is Verdict.WRONG:
             raise _unclear()
+        if not repair.certain:
+            raise _unclear()
+        return repair.done
 
 
 def moved() -> PreconditionFailed:
     """Say that rows were moved again and again."""
     return PreconditionFailed(_MOVED, hint="nothing was written: try again")
+
+
+def partly() -> UpstreamFailed:
+    """Say that rows were moved again and again, and that some were written."""
+    return UpstreamFailed(_MOVED, hint="some of the records were written, look which", outcome=Outcome.UNKNOWN)
 
 
 def _unclear() -> UpstreamFailed:
