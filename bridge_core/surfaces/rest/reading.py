@@ -13,7 +13,7 @@ from bridge_core.surfaces.rest.nesting import Laid
 from bridge_core.surfaces.rest.prefer import Preferences
 from bridge_core.surfaces.rest.response import Body, Response, Stream
 from bridge_core.surfaces.rest.shapes import shaped, shaped_stream
-from bridge_core.surfaces.rest.window import NOTHING_KNOWN, content_range, past_the_end
+from bridge_core.surfaces.rest.window import NOTHING_KNOWN, content_range
 from bridge_core.values import encode
 
 _ENOUGH: Final = 101  # records that show that there is not exactly one, and how many
@@ -71,10 +71,8 @@ def _capped_read(read: Read, most: int) -> Read:
 
 
 def read_response(page: Page, window: Slice, wanted: Wanted) -> Response:
-    """Return the answer to a read, or raise OutOfRange or Unacceptable."""
+    """Return the answer to a read whose window begins within the records, or raise Unacceptable."""
     first, total, rows = window.offset, page.total, page.rows
-    if total is not None and first > total:
-        raise past_the_end(first, total)
     if wanted.media.singular:
         must_be_one(rows)
     status = 206 if total is not None and rows is not None and rows < total else 200

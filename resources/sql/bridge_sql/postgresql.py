@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from itertools import groupby
 from typing import Any, Final
 
 from bridge_sql.pg_answers import checked, guarded, guessed, joined, page_of_row, written
@@ -16,11 +15,12 @@ from bridge_sql.pg_types import PgTypes
 from bridge_sql.pg_watch import Watch
 from bridge_sql.pg_writes import create_statement, delete_statement, update_statement
 from bridge_sql.reflect import Catalogue
+from bridge_sql.runs import runs
 from bridge_sql.shape import create_shape, delete_shape, read_shape, update_shape
 from bridge_sql.statement import Statement
 
 from bridge_core.errors import BadValue, BridgeError, Conflict, Outcome, UnknownName, UpstreamFailed
-from bridge_core.operations import Create, Delete, Missing, Page, Read, Update, Written
+from bridge_core.operations import Create, Delete, Page, Read, Update, Written
 from bridge_core.query import Counting, Slice
 from bridge_core.schema import Model, Precondition
 from bridge_core.values import encode
@@ -62,7 +62,7 @@ class PostgresAdapter:
     async def create(self, op: Create, /) -> Written:
         """Insert or upsert. Records that leave different fields to their defaults take a statement each run."""
         try:
-            return await self._create(op, list(_runs(op)))
+            return await self._create(op, list(_parts(op)))
         except UpstreamFailed as failure:
             if failure.code != _TWICE:
                 raise
@@ -246,17 +246,10 @@ class _Undo(BridgeError):
         super().__init__("undone")
 
 
-def _runs(op: Create) -> Iterator[Create]:
-    """Split a create so that within each part every record names the same fields; the order stays."""
-    if op.missing is Missing.NULL and op.columns:
-        yield op
-        return
-
-    def named(record: Any) -> tuple[str, ...]:
-        return tuple(name for name in op.columns if name in record)
-
-    for columns, run in groupby(op.records, named):
-        records = list(run)
-        parts = [records] if columns else [[record] for record in records]
-        for part in parts:
-            yield replace(op, records=part, columns=columns)
+def _parts(op: Create) -> Iterator[Create]:
+    """Split a create into what one statement can add: records of the same fields, or one without any."""
+    for run in runs(op):
+        if run.columns:
+            yield run
+        else:
+            yield from (replace(run, records=[record]) for record in run.records)
